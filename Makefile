@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door. The build itself is CMake's: see CMakeLists.txt and CMakePresets.json.
+#
+#   make          build the library, the command and the examples      (build/release)
+#   make scale    how a model scales over threads on this machine      (SCALE_ARGS=...)
+#   make test     every test; unit and concurrency suites again under the sanitizers
+#   make bench    ours and the peers, side by side                     (BENCH_ARGS=...)
+#   make install  into PREFIX (/usr/local)
+#   make deps     only install what the above need
+PREFIX     ?= /usr/local
+JOBS       ?= $(shell nproc)
+SCALE_ARGS ?=
+BENCH_ARGS ?=
+
+configure = cmake --preset $(1) $(2) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
+compile   = cmake --build --preset $(1) --parallel $(JOBS) $(2)
+
+.PHONY: all deps scale test test-all check-clang bench install coverage clean
+all: build/.deps-build
+	@$(call configure,release)
+	@$(call compile,release,--target product)
+
+deps:
+	@sh tools/deps.sh build test
+
+build/.deps-%: tools/deps.sh FORCE
+	@sh tools/deps.sh $* && mkdir -p build
+.PHONY: FORCE
+FORCE:
+
+scale: all
+	@build/release/tributary scale $(SCALE_ARGS)
+	@if [ -x build/release/examples/digits/digits ]; then build/release/examples/digits/digits; fi
+
+# One run of CTest over three build trees, so that its closing line speaks for all of them.
+TEST_TREES = release asan tsan
+test: TEST_FILTER = -L gate
+test test-all: build/.deps-build build/.deps-test
+	@for tree in $(TEST_TREES); do $(call configure,$$tree) && $(call compile,$$tree) || exit 1; done
+	@echo "subdirs($(TEST_TREES))" >build/CTestTestfile.cmake
+	@ctest --test-dir build $(TEST_FILTER) --parallel $(JOBS) --output-on-failure \
+		--no-tests=error --no-label-summary
+
+bench: build/.deps-build build/.deps-bench
+	@$(call configure,release,-DTRIB_BENCH=ON)
+	@$(call compile,release)
+	@python3 bench/bench.py --bin build/release/bench $(BENCH_ARGS)
+
+install: all
+	@cmake --install build/release --prefix $(PREFIX)
+
+check-clang: build/.deps-test
+	@$(call configure,clang) && $(call compile,clang)
+
+coverage: build/.deps-test
+	@$(call configure,coverage) && $(call compile,coverage)
+	@ctest --preset coverage --parallel $(JOBS) --quiet
+	@python3 tools/coverage.py build/coverage
+
+clean:
+	@rm -rf build
