@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sync.c: mutexes and condition variables over pthreads, gates over words, threads.
+ * The set of held ranks is thread-local; it is checked in TRIB_CHECKED builds only. */
+#include "base/sync.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+#define GATE_OPEN 0u
+#define GATE_TAKEN 1u
+#define GATE_CONTENDED 2u
+
+/* Bit r is set while this thread holds a mutex of rank r. */
+static _Thread_local uint32_t held_ranks;
+
+trib_status trib__mutex_init(struct trib__mutex *mutex, enum trib__lock_rank rank,
+                             trib_error *err)
+{
+        mutex->rank = rank;
+        if (TRIB__FAULT("base.mutex_init") || pthread_mutex_init(&mutex->mutex, NULL) != 0)
+                return trib__fail(err, TRIB_SYSTEM, "cannot create a lock");
+        return TRIB_OK;
+}
+
+void trib__mutex_destroy(struct trib__mutex *mutex)
+{
+        (void)pthread_mutex_destroy(&mutex->mutex);
+}
+
+void trib__lock(struct trib__mutex *mutex) TRIB__UNCHECKED
+{
+        struct trib__thread_counts *counts = trib__thread_counts();
+
+        TRIB__ASSERT((held_ranks >> mutex->rank) == 0);
+        (void)pthread_mutex_lock(&mutex->mutex);
+        held_ranks |= UINT32_C(1) << mutex->rank;
+        counts->locks++;
+        counts->lock_depth++;
+}
+
+void trib__unlock(struct trib__mutex *mutex) TRIB__UNCHECKED
+{
+        TRIB__ASSERT((held_ranks >> mutex->rank & 1) != 0);
+        held_ranks &= ~(UINT32_C(1) << mutex->rank);
+        trib__thread_counts()->lock_depth--;
+        (void)pthread_mutex_unlock(&mutex->mutex);
+}
+
+trib_status trib__cond_init(struct trib__cond *cond, trib_error *err)
+{
+        pthread_condattr_t attributes;
+        int                failed;
+
+        if (TRIB__FAULT("base.cond_init") || pthread_condattr_init(&attributes) != 0)
+                return trib__fail(err, TRIB_SYSTEM, "cannot create a condition variable");
+        failed = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        if (!failed)
+                failed = pthread_cond_init(&cond->cond, &attributes);
+        (void)pthread_condattr_destroy(&attributes);
+        if (failed)
+                return trib__fail(err, TRIB_SYSTEM, "cannot create a condition variable");
+        return TRIB_OK;
+}
+
+void trib__cond_destroy(struct trib__cond *cond)
+{
+        (void)pthread_cond_destroy(&cond->cond);
+}
+
+bool trib__cond_wait(struct trib__cond *cond, struct trib__mutex *mutex, uint64_t deadline)
+{
+        struct timespec             until;
+        struct trib__thread_counts *counts = trib__thread_counts();
+
+        TRIB__ASSERT(counts->lock_depth == 1);
+        counts->waits++;
+        if (deadline == TRIB__NEVER) {
+                (void)pthread_cond_wait(&cond->cond, &mutex->mutex);
+                return true;
+        }
+        until.tv_sec = (time_t)(deadline / TRIB__NS_PER_SECOND);
+        until.tv_nsec = (long)(deadline % TRIB__NS_PER_SECOND);
+        return pthread_cond_timedwait(&cond->cond, &mutex->mutex, &until) != ETIMEDOUT;
+}
+
+void trib__signal(struct trib__cond *cond)
+{
+        (void)pthread_cond_signal(&cond->cond);
+}
+
+void trib__broadcast(struct trib__cond *cond)
+{
+        (void)pthread_cond_broadcast(&cond->cond);
+}
+
+bool trib__gate_enter(struct trib__gate *gate, uint64_t deadline)
+{
+        uint32_t seen = GATE_OPEN;
+
+        /* Acquire: pairs with the release in trib__gate_leave, so that what the last holder wrote
+         * inside is visible. */
+        if (trib__cas_acquire_u32(&gate->state, &seen, GATE_TAKEN))
+                return true;
+        /* AcqRel: acquire as above; after a sleep nobody knows whether others sleep too, so the
+         * word says "contended" and the next leave wakes one. */
+        while (trib__exchange_acqrel_u32(&gate->state, GATE_CONTENDED) != GATE_OPEN) {
+                if (!trib__word_wait(&gate->state, GATE_CONTENDED, deadline))
+                        return false;
+        }
+        return true;
+}
+
+void trib__gate_leave(struct trib__gate *gate)
+{
+        /* AcqRel: the release publishes what was done inside; pairs with the acquire in enter. */
+        if (trib__exchange_acqrel_u32(&gate->state, GATE_OPEN) == GATE_CONTENDED)
+                trib__word_wake(&gate->state, 1);
+}
+
+struct thread_start {
+        void (*run)(void *);
+        void *argument;
+};
+
+static void *thread_main(void *memory)
+{
+        struct thread_start start = *(struct thread_start *)memory;
+
+        trib__free(memory);
+        start.run(start.argument);
+        return NULL;
+}
+
+trib_status trib__thread_start(struct trib__thread *thread, void (*run)(void *), void *argument,
+                               trib_error *err)
+{
+        sigset_t             all, before;
+        int                  failed;
+        struct thread_start *start = trib__alloc("base.thread_start", sizeof(*start));
+
+        if (start == NULL)
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory to start a thread");
+        start->run = run;
+        start->argument = argument;
+        (void)sigfillset(&all);
+        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+        failed = TRIB__FAULT("base.thread_create")
+                         ? EAGAIN
+                         : pthread_create(&thread->handle, NULL, thread_main, start);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (failed) {
+                char text[64];
+
+                trib__free(start);
+                return trib__fail(err, TRIB_SYSTEM, "cannot start a thread: %s",
+                                  trib__errno_text(failed, text, sizeof(text)));
+        }
+        return TRIB_OK;
+}
+
+void trib__thread_join(struct trib__thread *thread)
+{
+        (void)pthread_join(thread->handle, NULL);
+}
