@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cache.c: the executables of one session. One mutex guards the list and the entries' states; a
+ * build runs outside of it. An entry is freed when it is off the list and nobody holds it: the
+ * list itself counts as one holder. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "plan/plan.h"
+
+struct trib__plan_cache {
+        struct trib__plan_cache_params params; /* fixed */
+
+        /* Under mutex. */
+        struct trib__mutex      mutex;
+        struct trib__cond       built; /* an entry left the state BUILDING */
+        struct trib__executable *entries;
+        uint32_t                n_entries;
+        uint64_t                clock; /* ticks with every get, for least recently used */
+        uint64_t                builds;
+};
+
+trib_status trib__plan_cache_create(const struct trib__plan_cache_params *params,
+                                    struct trib__plan_cache **out, trib_error *err)
+{
+        struct trib__plan_cache *cache = trib__calloc("cache.create", 1, sizeof(*cache));
+        trib_status              status;
+
+        *out = NULL;
+        if (cache == NULL)
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for a plan cache");
+        cache->params = *params;
+        status = trib__mutex_init(&cache->mutex, TRIB__RANK_PLANS, err);
+        if (status != TRIB_OK)
+                goto fail_mutex;
+        status = trib__cond_init(&cache->built, err);
+        if (status != TRIB_OK)
+                goto fail_cond;
+        *out = cache;
+        return TRIB_OK;
+
+fail_cond:
+        trib__mutex_destroy(&cache->mutex);
+fail_mutex:
+        trib__free(cache);
+        return status;
+}
+
+static void executable_free(struct trib__plan_cache *cache, struct trib__executable *entry)
+{
+        if (entry == NULL)
+                return;
+        if (entry->program != NULL) {
+                cache->params.backend->release(cache->params.device, entry->program);
+                trib__memory_uncharge(cache->params.memory, entry->info.device_bytes);
+        }
+        trib__plan_destroy(entry->plan);
+        trib__free(entry->key);
+        trib__free(entry);
+}
+
+void trib__plan_cache_put(struct trib__plan_cache *cache, struct trib__executable *executable)
+{
+        /* AcqRel: the last holder frees what all have used. */
+        if (executable != NULL && trib__fetch_sub_acqrel_u64(&executable->refs, 1) == 1)
+                executable_free(cache, executable);
+}
+
+void trib__plan_cache_destroy(struct trib__plan_cache *cache)
+{
+        if (cache == NULL)
+                return;
+        while (cache->entries != NULL) {
+                struct trib__executable *entry = cache->entries;
+
+                cache->entries = entry->next;
+                trib__plan_cache_put(cache, entry);
+        }
+        trib__cond_destroy(&cache->built);
+        trib__mutex_destroy(&cache->mutex);
+        trib__free(cache);
+}
+
+uint64_t trib__plan_cache_builds(struct trib__plan_cache *cache)
+{
+        uint64_t builds;
+
+        trib__lock(&cache->mutex);
+        builds = cache->builds;
+        trib__unlock(&cache->mutex);
+        return builds;
+}
+
+/* FNV-1a over the dimensions and dtypes. */
+static uint64_t hash_key(const struct trib__shape *inputs, uint32_t count)
+{
+        uint64_t hash = UINT64_C(14695981039346656037);
+
+        for (uint32_t i = 0; i < count; i++) {
+                hash = (hash ^ (uint64_t)inputs[i].dtype) * UINT64_C(1099511628211);
+                for (int32_t d = 0; d < inputs[i].rank; d++)
+                        hash = (hash ^ (uint64_t)inputs[i].dims[d]) * UINT64_C(1099511628211);
+        }
+        return hash;
+}
+
+static bool is_same_key(const struct trib__shape *a, const struct trib__shape *b, uint32_t count)
+{
+        for (uint32_t i = 0; i < count; i++) {
+                if (a[i].dtype != b[i].dtype || a[i].rank != b[i].rank)
+                        return false;
+                for (int32_t d = 0; d < a[i].rank; d++) {
+                        if (a[i].dims[d] != b[i].dims[d])
+                                return false;
+                }
+        }
+        return true;
+}
+
+static struct trib__executable *find_locked(struct trib__plan_cache *cache, uint64_t hash,
+                                            const struct trib__shape *inputs)
+        TRIB__REQUIRES(cache->mutex)
+{
+        for (struct trib__executable *e = cache->entries; e != NULL; e = e->next) {
+                if (e->hash == hash &&
+                    is_same_key(e->key, inputs, cache->params.graph->n_inputs))
+                        return e;
+        }
+        return NULL;
+}
+
+static void unlink_locked(struct trib__plan_cache *cache, struct trib__executable *entry)
+        TRIB__REQUIRES(cache->mutex)
+{
+        struct trib__executable **link = &cache->entries;
+
+        while (*link != entry)
+                link = &(*link)->next;
+        *link = entry->next;
+        cache->n_entries--;
+}
+
+/* Take the least recently used entry that only the cache holds off the list, if there are too
+ * many; the caller puts it after unlocking. */
+static struct trib__executable *evict_locked(struct trib__plan_cache *cache)
+        TRIB__REQUIRES(cache->mutex)
+{
+        struct trib__executable *oldest = NULL;
+
+        if (cache->n_entries <= cache->params.max_plans)
+                return NULL;
+        for (struct trib__executable *e = cache->entries; e != NULL; e = e->next) {
+                /* Acquire: pairs with the release of a put; new holders need the mutex, which we
+                 * have, so a count of 1 cannot grow meanwhile. */
+                if (e->state == TRIB__READY && trib__load_acquire_u64(&e->refs) == 1 &&
+                    (oldest == NULL || e->last_use < oldest->last_use))
+                        oldest = e;
+        }
+        if (oldest != NULL)
+                unlink_locked(cache, oldest);
+        return oldest;
+}
+
+static trib_status new_entry(struct trib__plan_cache *cache, const struct trib__shape *inputs,
+                             uint64_t hash, struct trib__executable **out, trib_error *err)
+{
+        uint32_t                 n = cache->params.graph->n_inputs;
+        struct trib__executable *entry = trib__calloc("cache.entry", 1, sizeof(*entry));
+
+        *out = NULL;
+        if (entry != NULL)
+                entry->key = trib__calloc("cache.key", n, sizeof(*entry->key));
+        if (entry == NULL || entry->key == NULL) {
+                trib__free(entry);
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for a plan");
+        }
+        memcpy(entry->key, inputs, n * sizeof(*inputs));
+        entry->hash = hash;
+        entry->state = TRIB__BUILDING;
+        /* Relaxed: nobody else knows the entry: one for the list, one for the builder. */
+        trib__store_relaxed_u64(&entry->refs, 2);
+        *out = entry;
+        return TRIB_OK;
+}
+
+static uint64_t round_up(uint64_t bytes)
+{
+        return (bytes + TRIB__SLAB_ALIGNMENT - 1) / TRIB__SLAB_ALIGNMENT * TRIB__SLAB_ALIGNMENT;
+}
+
+/* Any ready entry, held; its program can share its weights with a new one. */
+static struct trib__executable *hold_donor(struct trib__plan_cache *cache)
+{
+        struct trib__executable *donor;
+
+        trib__lock(&cache->mutex);
+        for (donor = cache->entries; donor != NULL; donor = donor->next) {
+                if (donor->state == TRIB__READY)
+                        break;
+        }
+        /* Relaxed: the list's own reference, which the mutex keeps, is there already. */
+        if (donor != NULL)
+                (void)trib__fetch_add_relaxed_u64(&donor->refs, 1);
+        trib__unlock(&cache->mutex);
+        return donor;
+}
+
+/* Plan and compile. No lock is held. */
+static trib_status build(struct trib__plan_cache *cache, struct trib__executable *entry,
+                         trib_error *err)
+{
+        const struct trib__plan_cache_params *p = &cache->params;
+        struct trib__compile_params           compile = { 0 };
+        struct trib__executable              *donor;
+        trib_status                           status;
+
+        status = trib__plan_build(p->graph, entry->key, &entry->plan, err);
+        if (status != TRIB_OK)
+                return status;
+        compile.plan = entry->plan;
+        compile.constants = p->constants;
+        compile.is_medium = p->is_medium;
+        compile.serial = p->serial;
+        donor = hold_donor(cache);
+        compile.donor = donor != NULL ? donor->program : NULL;
+        TRIB__ASSERT_NO_LOCK();
+        status = p->backend->compile(p->device, &compile, &entry->program, &entry->info, err);
+        trib__plan_cache_put(cache, donor);
+        if (status != TRIB_OK)
+                return status;
+        status = trib__memory_charge(p->memory, entry->info.device_bytes, err);
+        if (status != TRIB_OK) {
+                p->backend->release(p->device, entry->program);
+                entry->program = NULL;
+                return status;
+        }
+        for (uint32_t i = 0; i < entry->plan->n_inputs; i++)
+                entry->input_bytes += round_up(entry->plan->inputs[i].bytes);
+        for (uint32_t i = 0; i < entry->plan->n_outputs; i++)
+                entry->output_bytes += round_up(entry->plan->outputs[i].bytes);
+        if (__builtin_add_overflow(round_up(entry->plan->slab_bytes),
+                                   round_up(entry->info.workspace_bytes), &entry->slab_bytes))
+                return trib__fail(err, TRIB_OVERFLOW, "the slab of a plan is too large");
+        return TRIB_OK;
+}
+
+/* Build the entry that the caller has put on the list, and tell those who wait for it. */
+static trib_status build_and_publish(struct trib__plan_cache *cache,
+                                     struct trib__executable *entry,
+                                     struct trib__executable **out, trib_error *err)
+{
+        trib_error  failure = TRIB_ERROR_INIT;
+        trib_status status = build(cache, entry, &failure);
+
+        trib__lock(&cache->mutex);
+        if (status == TRIB_OK) {
+                entry->state = TRIB__READY;
+        } else {
+                /* Off the list: the next get builds anew; the waiters still hold the entry. */
+                entry->state = TRIB__FAILED;
+                entry->failure = failure;
+                unlink_locked(cache, entry);
+        }
+        trib__broadcast(&cache->built);
+        trib__unlock(&cache->mutex);
+        if (status == TRIB_OK) {
+                *out = entry;
+                return TRIB_OK;
+        }
+        if (err != NULL)
+                *err = failure;
+        trib__plan_cache_put(cache, entry); /* the list's */
+        trib__plan_cache_put(cache, entry); /* ours       */
+        return status;
+}
+
+/* Somebody else has the entry; hold it, and wait while it is being built. */
+static trib_status join_locked(struct trib__plan_cache *cache, struct trib__executable *entry,
+                               uint64_t deadline, trib_error *err) TRIB__REQUIRES(cache->mutex)
+{
+        bool is_in_time = true;
+
+        /* Relaxed: the list's own reference, which the mutex keeps, is there already. */
+        (void)trib__fetch_add_relaxed_u64(&entry->refs, 1);
+        while (entry->state == TRIB__BUILDING && is_in_time)
+                is_in_time = trib__cond_wait(&cache->built, &cache->mutex, deadline);
+        if (entry->state == TRIB__BUILDING)
+                return trib__fail(err, TRIB_TIMED_OUT,
+                                  "the deadline passed while another thread built the plan");
+        if (entry->state == TRIB__FAILED) {
+                if (err != NULL)
+                        *err = entry->failure;
+                return entry->failure.status;
+        }
+        return TRIB_OK;
+}
+
+trib_status trib__plan_cache_get(struct trib__plan_cache *cache, const struct trib__shape *inputs,
+                                 uint64_t deadline, struct trib__executable **out,
+                                 trib_error *err)
+{
+        uint64_t                 hash = hash_key(inputs, cache->params.graph->n_inputs);
+        struct trib__executable *entry, *found, *evicted = NULL;
+        trib_status              status;
+
+        *out = NULL;
+        trib__lock(&cache->mutex);
+        found = find_locked(cache, hash, inputs);
+        trib__unlock(&cache->mutex);
+        entry = NULL;
+        if (found == NULL) {
+                /* Allocated outside of the lock; unused if another thread comes first. */
+                status = new_entry(cache, inputs, hash, &entry, err);
+                if (status != TRIB_OK)
+                        return status;
+        }
+        trib__lock(&cache->mutex);
+        found = find_locked(cache, hash, inputs);
+        if (found != NULL) {
+                found->last_use = ++cache->clock;
+                status = join_locked(cache, found, deadline, err);
+                trib__unlock(&cache->mutex);
+                if (entry != NULL)
+                        executable_free(cache, entry);
+                if (status == TRIB_OK)
+                        *out = found;
+                else
+                        trib__plan_cache_put(cache, found);
+                return status;
+        }
+        if (entry == NULL) {
+                /* It was there a moment ago and was evicted, or its build failed. */
+                trib__unlock(&cache->mutex);
+                return trib__plan_cache_get(cache, inputs, deadline, out, err);
+        }
+        entry->next = cache->entries;
+        entry->last_use = ++cache->clock;
+        cache->entries = entry;
+        cache->n_entries++;
+        cache->builds++;
+        evicted = evict_locked(cache);
+        trib__unlock(&cache->mutex);
+        trib__plan_cache_put(cache, evicted);
+        return build_and_publish(cache, entry, out, err);
+}
