@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* backend.h: the contract of devices, and the registry.
+ *
+ * program: what a backend makes of a plan. Immutable, shared by all threads; what differs per
+ *          launch is not in it.
+ * queue:   an in-order queue of the device with a *timeline*, a 64-bit number that only grows.
+ * launch:  program + slab + arguments on one queue; ends by raising the timeline to a given value.
+ *
+ * Rules: no slot calls back into the library's upper layers, prints, aborts or keeps global state
+ * outside of open; every allocation, library and system call inside passes a fault site; the
+ * caller holds no lock in any slot; every slot has a caller. The conformance suite
+ * (tests/conformance) runs every slot and every kind of step on every backend. */
+#ifndef TRIB_BACKEND_BACKEND_H
+#define TRIB_BACKEND_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/step.h"
+#include "base/sync.h"
+
+#include <tributary/status.h>
+
+#define TRIB__BACKEND_ABI 1
+
+typedef struct trib__device  trib__device;  /* each backend's own */
+typedef struct trib__queue   trib__queue;
+typedef struct trib__program trib__program;
+
+struct trib__probe {
+        char name[64];
+        char description[128];
+        bool is_available;
+        char missing[256];
+};
+
+struct trib__device_caps {
+        char     name[64];
+        char     description[128];
+        char     library[128];
+        char     note[256];
+        uint64_t memory_bytes;
+        uint32_t compute_units;
+        bool     is_unified;   /* kernels read and write host memory in place               */
+        bool     has_medium;   /* compile accepts medium precision                          */
+        bool     has_wait;     /* wait_queue exists                                         */
+};
+
+struct trib__peaks {
+        double flops_f32;
+        double flops_medium;
+        double bytes_per_s;
+        double submissions_per_s;
+};
+
+/* What compile is given beside the plan. */
+struct trib__compile_params {
+        const struct trib__plan *plan;      /* outlives the program                        */
+        const void *const       *constants; /* device addresses; outlive the program        */
+        bool                     is_medium; /* medium precision; only if caps.has_medium    */
+        struct trib__gate       *serial;    /* the model's turnstile for serial steps       */
+        const trib__program     *donor;     /* the same model, constants and precision for
+                                             * other shapes, or NULL: what does not depend on
+                                             * shapes may be shared; donor may go first       */
+};
+
+struct trib__program_info {
+        uint64_t device_bytes;    /* memory that the program itself holds                   */
+        uint64_t workspace_bytes; /* to be added to the slab, behind the plan's slab_bytes
+                                   * rounded up to TRIB__SLAB_ALIGNMENT                     */
+        uint32_t serial_steps;
+};
+
+/* What differs per launch. Addresses are valid on the device and stay so until the timeline
+ * reaches the launch's value. */
+struct trib__launch_args {
+        void             *slab; /* slab_bytes rounded up + workspace_bytes; or NULL if 0    */
+        const void *const *inputs;
+        void *const       *outputs;
+        uint64_t           deadline; /* for waiting at a serial step; TRIB__NEVER: none     */
+};
+
+/* How a step runs on a device. */
+enum trib__support {
+        TRIB__SUPPORT_NO,
+        TRIB__SUPPORT_CONCURRENT,
+        TRIB__SUPPORT_SERIAL
+};
+
+struct trib__backend {
+        uint32_t    size; /* of this struct */
+        uint32_t    abi;  /* TRIB__BACKEND_ABI */
+        const char *prefix; /* "cpu" */
+
+        /* The index-th device that is here or could be. Any thread, before open; does not block
+         * on a device. TRIB_NOT_FOUND past the last. */
+        trib_status (*probe)(uint32_t index, struct trib__probe *out, trib_error *err);
+
+        /* Open the device that `which` (what follows "prefix:") names. One thread; may block. */
+        trib_status (*open)(const char *which, trib__device **out,
+                            struct trib__device_caps *caps, trib_error *err);
+        /* All queues, programs and memory are gone by then. One thread; may block. */
+        void (*close)(trib__device *device);
+
+        /* Device memory, aligned to TRIB__SLAB_ALIGNMENT, in large pieces. Any thread; may block.
+         * No memory is an ordinary status. */
+        trib_status (*alloc)(trib__device *device, uint64_t bytes, void **out, trib_error *err);
+        void (*free)(trib__device *device, void *memory, uint64_t bytes);
+        /* Memory that both the host and the device see, for staging and arguments. */
+        trib_status (*alloc_host)(trib__device *device, uint64_t bytes, void **out,
+                                  trib_error *err);
+        void (*free_host)(trib__device *device, void *memory, uint64_t bytes);
+
+        /* Whether and how a step can run; `reason` (size bytes) gets the why of NO and SERIAL.
+         * Any thread; does not block. */
+        enum trib__support (*supports)(trib__device *device, const struct trib__step *step,
+                                       char *reason, uint32_t size);
+
+        /* Make a program. Any thread, one per key; may block. An error names the step. */
+        trib_status (*compile)(trib__device *device, const struct trib__compile_params *params,
+                               trib__program **out, struct trib__program_info *info,
+                               trib_error *err);
+        /* No launch of the program is unfinished by then. Any thread; NULL is fine. */
+        void (*release)(trib__device *device, trib__program *program);
+
+        /* An in-order queue; `index` is below 64 and unique among live queues. May block. */
+        trib_status (*queue_create)(trib__device *device, uint32_t index, trib__queue **out,
+                                    trib_error *err);
+        /* Nothing unfinished is on the queue, unless the device is hung or lost. NULL is fine. */
+        void (*queue_destroy)(trib__queue *queue);
+
+        /* Submit. The thread that leases the queue; blocks only where `is_inline` work or a
+         * serial step does. When done, timeline >= value, with release order; value is greater
+         * than any before on this queue. An error means that nothing of it will touch the
+         * arguments any more, and the timeline reaches value all the same. */
+        trib_status (*launch)(trib__queue *queue, trib__program *program,
+                              const struct trib__launch_args *args, uint64_t value,
+                              trib_error *err);
+        /* Copy between any two of host and device memory; otherwise as launch. */
+        trib_status (*copy)(trib__queue *queue, void *target, const void *source, uint64_t bytes,
+                            uint64_t value, trib_error *err);
+        /* Work submitted to queue after this starts when other's timeline has reached value.
+         * Optional (NULL): the caller waits on the host instead. */
+        trib_status (*wait_queue)(trib__queue *queue, trib__queue *other, uint64_t value,
+                                  trib_error *err);
+
+        /* The timeline: an acquire load of host memory. Any thread; never blocks. */
+        uint64_t (*completed)(trib__queue *queue);
+        /* Wait until the timeline reaches value: TRIB_OK; TRIB_TIMED_OUT at the deadline; the
+         * device's error if it never will. Any thread; blocks. */
+        trib_status (*park)(trib__queue *queue, uint64_t value, uint64_t deadline,
+                            trib_error *err);
+        /* How the launch or copy that raised the timeline to value ended: TRIB_OK or why not.
+         * Asked once after the value is reached, by the thread that leases the queue, before
+         * its next launch. */
+        trib_status (*result)(trib__queue *queue, uint64_t value, trib_error *err);
+
+        /* Measure the limits for about `milliseconds`. One thread at a time; blocks. */
+        trib_status (*peaks)(trib__device *device, uint32_t milliseconds,
+                             struct trib__peaks *out, trib_error *err);
+};
+
+/* The backends that are compiled in, in order of preference; NULL-terminated. */
+const struct trib__backend *const *trib__backends(void);
+
+/* The backend of a device name "prefix:which", and in *which what follows the colon ("0" where
+ * nothing does); or TRIB_NOT_FOUND with the names that there are. */
+trib_status trib__backend_find(const char *name, const struct trib__backend **out,
+                               const char **which, trib_error *err) TRIB_MUST_USE;
+
+#endif

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim_queue.c: queues, submission, waiting and results. Submission makes its item without the
+ * mutex (a spare one if there is, so that a steady queue allocates nothing), then enters it. */
+#include <string.h>
+
+#include "backend/sim/sim_priv.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+trib_status trib__sim_queue_create(trib__device *device, uint32_t index, trib__queue **out,
+                                   trib_error *err)
+{
+        trib__queue *queue;
+        trib_status  status;
+
+        *out = NULL;
+        if (index >= TRIB__SIM_MAX_QUEUES)
+                return trib__fail(err, TRIB_INVALID_ARGUMENT,
+                                  "queue index is %u, must be below %d", index,
+                                  TRIB__SIM_MAX_QUEUES);
+        queue = trib__aligned("sim.queue", TRIB__CACHE_LINE, sizeof(*queue));
+        if (queue == NULL)
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for a queue");
+        memset(queue, 0, sizeof(*queue));
+        queue->device = device;
+        queue->index = index;
+        queue->executor = TRIB__SIM_NONE;
+        status = trib__cond_init(&queue->raised, err);
+        if (status != TRIB_OK)
+                goto fail_cond;
+        trib__lock(&device->mutex);
+        if (device->n_queues == TRIB__SIM_MAX_QUEUES)
+                status = trib__fail(err, TRIB_NO_STREAM, "the simulated device has %d queues",
+                                    TRIB__SIM_MAX_QUEUES);
+        else if (device->is_lost)
+                status = trib__fail(err, TRIB_DEVICE_LOST, "the simulated device is lost");
+        else
+                device->queues[device->n_queues++] = queue;
+        trib__unlock(&device->mutex);
+        if (status != TRIB_OK)
+                goto fail_enter;
+        *out = queue;
+        return TRIB_OK;
+
+fail_enter:
+        trib__cond_destroy(&queue->raised);
+fail_cond:
+        trib__free(queue);
+        return status;
+}
+
+static void free_item(struct trib__sim_item *item)
+{
+        if (item != NULL)
+                trib__free(item->shadow);
+        trib__free(item);
+}
+
+static void free_items(struct trib__sim_item *item)
+{
+        while (item != NULL) {
+                struct trib__sim_item *next = item->next;
+
+                free_item(item);
+                item = next;
+        }
+}
+
+static void remove_queue_locked(trib__device *device, trib__queue *queue)
+        TRIB__REQUIRES(device->mutex)
+{
+        uint32_t at = 0;
+
+        while (queue->is_computing)
+                (void)trib__cond_wait(&device->idle, &device->mutex, TRIB__NEVER);
+        trib__sim_vacate_locked(device, queue, trib__sim_clock_locked(device));
+        while (device->queues[at] != queue)
+                at++;
+        device->n_queues--;
+        for (; at < device->n_queues; at++)
+                device->queues[at] = device->queues[at + 1];
+        /* Nobody waits for ever for a queue that is gone. */
+        trib__sim_raise_locked(device, queue, UINT64_MAX, trib__sim_clock_locked(device));
+        trib__signal(&device->work);
+}
+
+void trib__sim_queue_destroy(trib__queue *queue)
+{
+        trib__device *device;
+
+        if (queue == NULL)
+                return;
+        device = queue->device;
+        trib__lock(&device->mutex);
+        remove_queue_locked(device, queue);
+        trib__unlock(&device->mutex);
+        free_items(queue->head);
+        free_items(queue->spare);
+        trib__cond_destroy(&queue->raised);
+        trib__free(queue);
+}
+
+/* So that an item of a copy can be used again for most launches. */
+#define LEAST_ADDRESSES 8
+
+static struct trib__sim_item *take_spare(trib__queue *queue)
+{
+        trib__device          *device = queue->device;
+        struct trib__sim_item *item;
+
+        trib__lock(&device->mutex);
+        item = queue->spare;
+        if (item != NULL)
+                queue->spare = item->next;
+        trib__unlock(&device->mutex);
+        return item;
+}
+
+/* An item with room for so many addresses and so large an output; NULL when memory is short. */
+static struct trib__sim_item *make_item(trib__queue *queue, uint32_t addresses, uint64_t shadow)
+{
+        struct trib__sim_item *item = take_spare(queue);
+        size_t                 bytes;
+
+        if (addresses < LEAST_ADDRESSES)
+                addresses = LEAST_ADDRESSES;
+        if (item != NULL && item->table_capacity < addresses) {
+                free_item(item);
+                item = NULL;
+        }
+        if (item == NULL) {
+                if (__builtin_mul_overflow(addresses, sizeof(void *), &bytes) ||
+                    __builtin_add_overflow(bytes, sizeof(*item), &bytes))
+                        return NULL;
+                item = trib__calloc("sim.item", 1, bytes);
+                if (item == NULL)
+                        return NULL;
+                item->table_capacity = addresses;
+        }
+        if (item->shadow_capacity < shadow) {
+                trib__free(item->shadow);
+                item->shadow_capacity = 0;
+                item->shadow = trib__aligned("sim.shadow", TRIB__SLAB_ALIGNMENT, shadow);
+                if (item->shadow == NULL) {
+                        free_item(item);
+                        return NULL;
+                }
+                item->shadow_capacity = shadow;
+        }
+        item->next = NULL;
+        item->is_hung = false;
+        item->is_flipped = false;
+        item->status = TRIB_OK;
+        item->step = 0;
+        return item;
+}
+
+static void fail_item(trib__device *device, struct trib__sim_item *item)
+{
+        trib_error err = TRIB_ERROR_INIT;
+
+        (void)device;
+        item->status = trib__fail(&err, TRIB_DEVICE_ERROR,
+                                  "the simulated device failed work %llu as it was told to",
+                                  (unsigned long long)item->work);
+        memcpy(item->message, err.message, sizeof(item->message));
+}
+
+static void apply_faults_locked(trib__device *device, struct trib__sim_item *item)
+        TRIB__REQUIRES(device->mutex)
+{
+        const struct trib__sim_options *options = &device->options;
+
+        item->earliest = trib__sim_add(item->earliest, options->delay_ns);
+        if (item->work == options->fail_at ||
+            (options->fail_every != 0 && item->work % options->fail_every == 0))
+                fail_item(device, item);
+        if (item->work == options->hang_at)
+                item->is_hung = true;
+        for (uint32_t i = 0; i < TRIB__SIM_MAX_FAULTS; i++) {
+                struct trib__sim_arranged *fault = &device->arranged[i];
+
+                if (fault->work != item->work)
+                        continue;
+                fault->work = 0;
+                if (fault->kind == TRIB__SIM_FAULT_FAIL) {
+                        fail_item(device, item);
+                } else if (fault->kind == TRIB__SIM_FAULT_HANG) {
+                        item->is_hung = true;
+                } else if (fault->kind == TRIB__SIM_FAULT_DELAY) {
+                        item->earliest = trib__sim_add(item->earliest, fault->amount);
+                } else {
+                        item->is_flipped = true;
+                        item->flip_bit = fault->amount;
+                }
+        }
+}
+
+static void append_locked(trib__device *device, trib__queue *queue, struct trib__sim_item *item)
+        TRIB__REQUIRES(device->mutex)
+{
+        (void)device;
+        if (queue->tail != NULL)
+                queue->tail->next = item;
+        else
+                queue->head = item;
+        queue->tail = item;
+}
+
+static void enter_locked(trib__device *device, trib__queue *queue, struct trib__sim_item *item,
+                         uint64_t value) TRIB__REQUIRES(device->mutex)
+{
+        uint64_t now = trib__sim_clock_locked(device);
+
+        item->work = ++device->works;
+        item->value = value;
+        item->raise_to = value;
+        item->earliest = now;
+        if (item->kind == TRIB__SIM_LAUNCH) {
+                if (device->submission_free < now)
+                        device->submission_free = now;
+                device->submission_free = trib__sim_add(device->submission_free,
+                                                        device->options.launch_ns);
+                item->earliest = device->submission_free;
+        }
+        apply_faults_locked(device, item);
+        append_locked(device, queue, item);
+        trib__signal(&device->work);
+}
+
+/* A work that was refused: its value is reached with the work before it, or now. */
+static void refuse_locked(trib__device *device, trib__queue *queue, uint64_t value,
+                          const trib_error *err) TRIB__REQUIRES(device->mutex)
+{
+        struct trib__sim_item *last = NULL;
+
+        if (device->is_lost)
+                return;
+        trib__sim_record_locked(device, queue, value, err->status, err->message);
+        for (struct trib__sim_item *item = queue->head; item != NULL; item = item->next) {
+                if (item->kind != TRIB__SIM_WAIT)
+                        last = item;
+        }
+        if (last != NULL)
+                last->raise_to = value;
+        else
+                trib__sim_raise_locked(device, queue, value, trib__sim_clock_locked(device));
+        trib__signal(&device->work);
+}
+
+/* Enter an item, or refuse the work with `failed` (or because the device is lost). */
+static trib_status submit(trib__queue *queue, struct trib__sim_item *item, uint64_t value,
+                          trib_error *failed)
+{
+        trib__device *device = queue->device;
+
+        trib__lock(&device->mutex);
+        if (device->is_lost)
+                (void)trib__fail(failed, TRIB_DEVICE_LOST, "the simulated device is lost");
+        if (failed->status == TRIB_OK)
+                enter_locked(device, queue, item, value);
+        else
+                refuse_locked(device, queue, value, failed);
+        trib__unlock(&device->mutex);
+        if (failed->status != TRIB_OK)
+                free_item(item);
+        return failed->status;
+}
+
+/* submit, and give the caller the reason of a refusal. */
+static trib_status submit_and_tell(trib__queue *queue, struct trib__sim_item *item,
+                                   uint64_t value, trib_error *failed, trib_error *err)
+{
+        if (submit(queue, item, value, failed) == TRIB_OK)
+                return TRIB_OK;
+        return trib__fail(err, failed->status, "%s", failed->message);
+}
+
+trib_status trib__sim_launch(trib__queue *queue, trib__program *program,
+                             const struct trib__launch_args *args, uint64_t value,
+                             trib_error *err)
+{
+        const struct trib__plan *plan = program->plan;
+        uint32_t                 addresses = plan->n_inputs + plan->n_outputs;
+        trib_error               failed = TRIB_ERROR_INIT;
+        struct trib__sim_item   *item = NULL;
+
+        if (TRIB__FAULT("sim.launch"))
+                (void)trib__fail(&failed, TRIB_DEVICE_ERROR, "the launch was refused");
+        else if ((item = make_item(queue, addresses, program->shadow_bytes)) == NULL)
+                (void)trib__fail(&failed, TRIB_OUT_OF_MEMORY, "no memory for a launch");
+        if (item != NULL) {
+                item->kind = TRIB__SIM_LAUNCH;
+                item->program = program;
+                item->args = *args;
+                item->args.inputs = (const void *const *)item->table;
+                item->args.outputs = item->table + plan->n_inputs;
+                for (uint32_t i = 0; i < plan->n_inputs; i++)
+                        item->table[i] = (void *)(uintptr_t)args->inputs[i];
+                for (uint32_t i = 0; i < plan->n_outputs; i++)
+                        item->table[plan->n_inputs + i] = args->outputs[i];
+        }
+        return submit_and_tell(queue, item, value, &failed, err);
+}
+
+trib_status trib__sim_copy(trib__queue *queue, void *target, const void *source, uint64_t bytes,
+                           uint64_t value, trib_error *err)
+{
+        trib_error             failed = TRIB_ERROR_INIT;
+        struct trib__sim_item *item = NULL;
+
+        if (TRIB__FAULT("sim.copy"))
+                (void)trib__fail(&failed, TRIB_DEVICE_ERROR, "the copy was refused");
+        else if ((item = make_item(queue, 0, bytes)) == NULL)
+                (void)trib__fail(&failed, TRIB_OUT_OF_MEMORY, "no memory for a copy");
+        if (item != NULL) {
+                item->kind = TRIB__SIM_COPY;
+                item->target = target;
+                item->source = source;
+                item->bytes = bytes;
+        }
+        return submit_and_tell(queue, item, value, &failed, err);
+}
+
+trib_status trib__sim_wait_queue(trib__queue *queue, trib__queue *other, uint64_t value,
+                                 trib_error *err)
+{
+        trib__device          *device = queue->device;
+        struct trib__sim_item *item;
+        bool                   is_lost;
+
+        if (queue == other || trib__sim_completed(other) >= value)
+                return TRIB_OK;
+        item = make_item(queue, 0, 0);
+        if (item == NULL)
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory to wait for a queue");
+        item->kind = TRIB__SIM_WAIT;
+        item->other = other;
+        item->until = value;
+        trib__lock(&device->mutex);
+        item->earliest = trib__sim_clock_locked(device);
+        if (trib__sim_completed(other) >= value)
+                item->other = NULL;
+        is_lost = device->is_lost;
+        append_locked(device, queue, item);
+        trib__sim_settle_locked(device, queue);
+        trib__unlock(&device->mutex);
+        if (is_lost)
+                return trib__fail(err, TRIB_DEVICE_LOST, "the simulated device is lost");
+        return TRIB_OK;
+}
+
+uint64_t trib__sim_completed(trib__queue *queue)
+{
+        /* Acquire: pairs with the release in trib__sim_raise_locked. */
+        return trib__load_acquire_u64(&queue->timeline);
+}
+
+trib_status trib__sim_park(trib__queue *queue, uint64_t value, uint64_t deadline,
+                           trib_error *err)
+{
+        trib__device *device = queue->device;
+        trib_status   status = TRIB_OK;
+        bool          is_late = false;
+
+        if (trib__sim_completed(queue) >= value)
+                return TRIB_OK;
+        trib__lock(&device->mutex);
+        while (trib__sim_completed(queue) < value && status == TRIB_OK) {
+                if (device->is_lost) {
+                        status = trib__fail(err, TRIB_DEVICE_LOST,
+                                            "the simulated device is lost");
+                } else if (is_late) {
+                        status = trib__fail(err, TRIB_TIMED_OUT,
+                                            "queue %u of the simulated device is at %llu and did "
+                                            "not reach %llu in time",
+                                            queue->index,
+                                            (unsigned long long)trib__sim_completed(queue),
+                                            (unsigned long long)value);
+                } else {
+                        queue->parked++;
+                        is_late = !trib__cond_wait(&queue->raised, &device->mutex, deadline);
+                        queue->parked--;
+                }
+        }
+        trib__unlock(&device->mutex);
+        return status;
+}
+
+trib_status trib__sim_result(trib__queue *queue, uint64_t value, trib_error *err)
+{
+        trib__device *device = queue->device;
+        trib_status   status = TRIB_OK;
+        uint32_t      kept;
+
+        trib__lock(&device->mutex);
+        kept = queue->n_failures < TRIB__SIM_MAX_FAILURES ? queue->n_failures
+                                                          : TRIB__SIM_MAX_FAILURES;
+        for (uint32_t i = 0; i < kept; i++) {
+                if (queue->failures[i].value == value)
+                        status = trib__fail(err, queue->failures[i].status, "%s",
+                                            queue->failures[i].message);
+        }
+        if (status == TRIB_OK && trib__sim_completed(queue) < value)
+                status = device->is_lost
+                                 ? trib__fail(err, TRIB_DEVICE_LOST,
+                                              "the simulated device is lost")
+                                 : trib__fail(err, TRIB_PENDING, "work is not finished yet");
+        trib__unlock(&device->mutex);
+        return status;
+}

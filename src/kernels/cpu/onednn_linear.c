@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* onednn_linear.c: the two products. A linear layer is a matmul whose right operand never changes:
+ * the library says in which layout it wants the weights, and we put them into it once. That layout
+ * depends little on m, so plans of one model for several batch sizes usually share them. No
+ * locks. */
+#include "kernels/cpu/onednn_priv.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+/* Of an int in the library, less the rows that rows_to_run may add. */
+#define GREATEST_DIMENSION (INT64_C(0x7fffffff) - 16)
+
+/* Every dimension fits the library's int, and each of the three tensors into memory. */
+static trib_status check_product(const char *op, int64_t m, int64_t k, int64_t n, trib_error *err)
+{
+        const int64_t left[] = { m, k }, right[] = { k, n }, result[] = { m, n };
+        trib_status   status;
+        const struct {
+                const char *name;
+                int64_t     value;
+        } table[] = { { "m", m }, { "k", k }, { "n", n } };
+
+        for (int i = 0; i < 3; i++)
+                if (table[i].value < 1 || table[i].value > GREATEST_DIMENSION)
+                        return trib__fail(err, TRIB_INVALID_ARGUMENT,
+                                          "%s: %s is %lld, must be 1..%lld", op, table[i].name,
+                                          (long long)table[i].value,
+                                          (long long)GREATEST_DIMENSION);
+        status = trib__onednn_check_shape("the left operand", 2, left, err);
+        if (status == TRIB_OK)
+                status = trib__onednn_check_shape("the right operand", 2, right, err);
+        if (status == TRIB_OK)
+                status = trib__onednn_check_shape("the result", 2, result, err);
+        return status;
+}
+
+/* The type of the operands: as the dtype says, or bf16 for f32 at medium precision. */
+static trib_status operand_type(const struct trib__onednn *lib, trib_dtype dtype,
+                                enum trib__onednn_precision precision, int *type,
+                                trib_error *err)
+{
+        trib_status status = trib__onednn_type(dtype, type, err);
+
+        if (status != TRIB_OK || precision == TRIB__ONEDNN_HIGH)
+                return status;
+        if (precision != TRIB__ONEDNN_MEDIUM)
+                return trib__fail(err, TRIB_INVALID_ARGUMENT, "precision %d is none",
+                                  (int)precision);
+        if (dtype != TRIB_F32)
+                return trib__fail(err, TRIB_INVALID_ARGUMENT,
+                                  "medium precision is for f32 tensors only");
+        if (!lib->info.has_bf16)
+                return trib__fail(err, TRIB_UNSUPPORTED,
+                                  "medium precision needs AVX512-BF16 or AMX; this processor and "
+                                  "oneDNN %s have %s",
+                                  lib->info.version, lib->info.isa);
+        *type = TRIB__DNNL_BF16;
+        return TRIB_OK;
+}
+
+/* ---- linear ----------------------------------------------------------------------------- */
+
+static bool can_share(const struct trib__onednn_prim *prim, const struct trib__onednn_prim *donor)
+{
+        return donor != NULL && donor->packed != NULL && donor->lib == prim->lib &&
+               prim->lib->api.memory_desc_equal(
+                       trib__onednn_arg_md(prim, TRIB__DNNL_ARG_WEIGHTS),
+                       trib__onednn_arg_md(donor, TRIB__DNNL_ARG_WEIGHTS)) != 0;
+}
+
+static trib_status pack_weights(struct trib__onednn_prim                *prim,
+                                const struct trib__onednn_linear_params *params,
+                                trib_error                              *err)
+{
+        struct trib__onednn       *lib = prim->lib;
+        const void                *to_md = trib__onednn_arg_md(prim, TRIB__DNNL_ARG_WEIGHTS);
+        struct trib__onednn_mds    mds = { .lib = lib };
+        const void                *from_md = NULL;
+        struct trib__onednn_layout given = { .rank = 2 };
+        trib_status                status = trib__onednn_type(params->dtype, &given.type, err);
+
+        given.shape[0] = params->k;
+        given.shape[1] = params->n;
+        given.strides[0] = params->weights_are_nk ? 1 : params->n;
+        given.strides[1] = params->weights_are_nk ? params->k : 1;
+        if (status == TRIB_OK)
+                status = trib__onednn_mds_add(&mds, &given, &from_md, err);
+        if (status == TRIB_OK)
+                status = trib__onednn_packed_create(lib, from_md, params->weights, to_md,
+                                                    &prim->packed, err);
+        trib__onednn_mds_free(&mds);
+        return status;
+}
+
+static trib_status add_weights(struct trib__onednn_prim                *prim,
+                               const struct trib__onednn_linear_params *params, trib_error *err)
+{
+        trib_status status = TRIB_OK;
+
+        if (can_share(prim, params->donor)) {
+                prim->packed = params->donor->packed;
+                prim->info.is_sharing = true;
+                trib__onednn_packed_take(prim->packed);
+        } else {
+                status = pack_weights(prim, params, err);
+        }
+        if (status != TRIB_OK)
+                return status;
+        prim->info.packed_bytes = prim->packed->bytes;
+        return trib__onednn_prim_add_constant(prim, TRIB__DNNL_ARG_WEIGHTS, prim->packed->data,
+                                              false, err);
+}
+
+static trib_status add_bias(struct trib__onednn_prim                *prim,
+                            const struct trib__onednn_linear_params *params, trib_error *err)
+{
+        const size_t bytes = (size_t)params->n * (params->dtype == TRIB_F32 ? 4 : 2);
+        void        *copy;
+
+        if (params->bias == NULL)
+                return TRIB_OK;
+        copy = trib__aligned("onednn.bias", TRIB__ONEDNN_ALIGNMENT, bytes);
+        if (copy == NULL)
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "onednn: no memory left for a bias");
+        memcpy(copy, params->bias, bytes);
+        return trib__onednn_prim_add_constant(prim, TRIB__DNNL_ARG_BIAS, copy, true, err);
+}
+
+/* True if, below AVX-512, the library sums each of m rows in the same order. Observed: its kernels
+ * take 6 rows, and 4 or 5 that are left over alike, but 1 to 3 in another order; from 73 rows on it
+ * works in blocks of 48, and what is left over is halved. */
+static bool are_rows_alike(int64_t m)
+{
+        return m <= 72 ? m % 6 == 0 || m % 6 >= 4 : m % 12 == 0 || m % 12 >= 10;
+}
+
+/* The rows to compute so that each has the bits that it has among any others; those after the
+ * first m are zeros, and are thrown away. With AVX-512 the library sums every row alike, except
+ * that some versions treat a single row apart. */
+static int64_t rows_to_run(const struct trib__onednn               *lib,
+                           const struct trib__onednn_linear_params *params)
+{
+        int64_t m = params->m;
+
+        if (!params->is_row_exact)
+                return m;
+        if (lib->has_avx512)
+                return m == 1 && !lib->abi->is_single_row_alike ? 2 : m;
+        while (!are_rows_alike(m))
+                m++;
+        return m;
+}
+
+/* Describe the operator to the library and build it. */
+static trib_status linear_describe(struct trib__onednn_prim                *prim,
+                                   const struct trib__onednn_linear_params *params,
+                                   int outer_type, int inner_type, trib_error *err)
+{
+        const int64_t m = rows_to_run(prim->lib, params);
+        const int64_t src[] = { m, params->k }, weights[] = { params->k, params->n };
+        const int64_t bias[] = { 1, params->n }, dst[] = { m, params->n };
+        struct trib__onednn_layout layout = trib__onednn_dense(inner_type, 2, src);
+        struct trib__onednn_mds    mds = { .lib = prim->lib };
+        struct trib__onednn_op     op = { .kind = TRIB__ONEDNN_OP_MATMUL };
+        trib_status                status = trib__onednn_mds_add(&mds, &layout, &op.src, err);
+
+        layout = trib__onednn_dense(inner_type, 2, weights);
+        layout.is_any = true;
+        if (status == TRIB_OK)
+                status = trib__onednn_mds_add(&mds, &layout, &op.src1, err);
+        layout = trib__onednn_dense(outer_type, 2, bias);
+        if (status == TRIB_OK && params->bias != NULL)
+                status = trib__onednn_mds_add(&mds, &layout, &op.bias, err);
+        layout = trib__onednn_dense(outer_type, 2, dst);
+        if (status == TRIB_OK)
+                status = trib__onednn_mds_add(&mds, &layout, &op.dst, err);
+        if (status == TRIB_OK)
+                status = trib__onednn_prim_build(prim, &op, params->activation, err);
+        trib__onednn_mds_free(&mds);
+        return status;
+}
+
+/* The input and the output: as they are, or by way of the scratch. */
+static trib_status add_tensors(struct trib__onednn_prim                *prim,
+                               const struct trib__onednn_linear_params *params, trib_error *err)
+{
+        const size_t unused = (size_t)(rows_to_run(prim->lib, params) - params->m);
+        const size_t element = params->dtype == TRIB_F32 ? 4 : 2, m = (size_t)params->m;
+        const size_t k = (size_t)params->k, n = (size_t)params->n;
+        trib_status  status = TRIB_OK;
+        struct trib__onednn_slot staged = { .source = TRIB__ONEDNN_INPUT_COPIED };
+
+        if (params->precision == TRIB__ONEDNN_MEDIUM) {
+                staged.source = TRIB__ONEDNN_INPUT_ROUNDED;
+                staged.count = m * k;
+                staged.zeroed = unused * k * sizeof(uint16_t);
+        } else if (unused > 0) {
+                staged.count = m * k * element;
+                staged.zeroed = unused * k * element;
+        } else {
+                trib__onednn_prim_add_input(prim, TRIB__DNNL_ARG_SRC);
+                return TRIB_OK;
+        }
+        if (unused > 0)
+                status = trib__onednn_prim_stage_output(prim, m * n * element,
+                                                        unused * n * element, err);
+        if (status != TRIB_OK)
+                return status;
+        return trib__onednn_prim_add_staged(prim, TRIB__DNNL_ARG_SRC, staged, err);
+}
+
+static trib_status linear_build(struct trib__onednn_prim                *prim,
+                                const struct trib__onednn_linear_params *params,
+                                int inner_type, trib_error *err)
+{
+        int         outer_type;
+        trib_status status = trib__onednn_type(params->dtype, &outer_type, err);
+
+        if (status == TRIB_OK)
+                status = linear_describe(prim, params, outer_type, inner_type, err);
+        if (status == TRIB_OK)
+                status = add_tensors(prim, params, err);
+        if (status == TRIB_OK)
+                status = add_weights(prim, params, err);
+        if (status == TRIB_OK)
+                status = add_bias(prim, params, err);
+        return status;
+}
+
+trib_status trib__onednn_linear_create(struct trib__onednn *lib,
+                                       const struct trib__onednn_linear_params *params,
+                                       struct trib__onednn_prim **out, trib_error *err)
+{
+        struct trib__onednn_prim *prim;
+        trib_status status = check_product("linear", params->m, params->k, params->n, err);
+        int         type = 0, previous;
+
+        *out = NULL;
+        if (status == TRIB_OK &&
+            (params->activation < TRIB__ONEDNN_NONE || params->activation > TRIB__ONEDNN_SIGMOID))
+                status = trib__fail(err, TRIB_INVALID_ARGUMENT, "linear: activation %d is none",
+                                    (int)params->activation);
+        if (status == TRIB_OK && params->weights == NULL)
+                status = trib__fail(err, TRIB_INVALID_ARGUMENT, "linear: weights are missing");
+        if (status == TRIB_OK)
+                status = operand_type(lib, params->dtype, params->precision, &type, err);
+        if (status == TRIB_OK)
+                status = trib__onednn_prim_start(lib, &prim, err);
+        if (status != TRIB_OK)
+                return status;
+        previous = trib__onednn_enter(lib);
+        status = linear_build(prim, params, type, err);
+        trib__onednn_leave(lib, previous);
+        return trib__onednn_prim_finish(prim, status, out);
+}
+
+/* ---- matmul ----------------------------------------------------------------------------- */
+
+static trib_status matmul_check(const struct trib__onednn_matmul_params *p, trib_error *err)
+{
+        const int64_t batch = p->a_batch > p->b_batch ? p->a_batch : p->b_batch;
+        const int64_t a[] = { batch, p->m, p->k }, b[] = { batch, p->k, p->n };
+        const int64_t dst[] = { batch, p->m, p->n };
+        trib_status   status = check_product("matmul", p->m, p->k, p->n, err);
+
+        if (status != TRIB_OK)
+                return status;
+        if (p->a_batch < 1 || p->b_batch < 1 ||
+            (p->a_batch != p->b_batch && p->a_batch != 1 && p->b_batch != 1))
+                return trib__fail(err, TRIB_INVALID_ARGUMENT,
+                                  "matmul: batches %lld and %lld must be equal, or one of them 1",
+                                  (long long)p->a_batch, (long long)p->b_batch);
+        status = trib__onednn_check_shape("matmul's first operand", 3, a, err);
+        if (status == TRIB_OK)
+                status = trib__onednn_check_shape("matmul's second operand", 3, b, err);
+        if (status == TRIB_OK)
+                status = trib__onednn_check_shape("matmul's result", 3, dst, err);
+        return status;
+}
+
+static trib_status add_operand(struct trib__onednn_prim *prim, int arg,
+                               enum trib__onednn_precision precision, int64_t count,
+                               trib_error *err)
+{
+        const struct trib__onednn_slot rounded = { .source = TRIB__ONEDNN_INPUT_ROUNDED,
+                                                   .count = (size_t)count };
+
+        if (precision == TRIB__ONEDNN_MEDIUM)
+                return trib__onednn_prim_add_staged(prim, arg, rounded, err);
+        trib__onednn_prim_add_input(prim, arg);
+        return TRIB_OK;
+}
+
+static trib_status matmul_build(struct trib__onednn_prim                *prim,
+                                const struct trib__onednn_matmul_params *p, int inner_type,
+                                trib_error *err)
+{
+        const bool    is_folded = p->b_batch == 1; /* a's batch is then only more rows */
+        const int64_t m = is_folded ? p->m * p->a_batch : p->m;
+        const int64_t a[] = { p->a_batch, m, p->k }, b[] = { p->b_batch, p->k, p->n };
+        const int64_t dst[] = { p->b_batch, m, p->n };
+        const int     rank = is_folded ? 2 : 3, skipped = 3 - rank;
+        const int64_t a_count = p->a_batch * p->m * p->k, b_count = p->b_batch * p->k * p->n;
+        struct trib__onednn_layout layout = trib__onednn_dense(inner_type, rank, a + skipped);
+        struct trib__onednn_mds    mds = { .lib = prim->lib };
+        struct trib__onednn_op     op = { .kind = TRIB__ONEDNN_OP_MATMUL };
+        int                        outer_type = 0;
+        trib_status status = trib__onednn_type(p->dtype, &outer_type, err);
+
+        if (status == TRIB_OK)
+                status = trib__onednn_mds_add(&mds, &layout, &op.src, err);
+        layout = trib__onednn_dense(inner_type, rank, b + skipped);
+        if (status == TRIB_OK)
+                status = trib__onednn_mds_add(&mds, &layout, &op.src1, err);
+        layout = trib__onednn_dense(outer_type, rank, dst + skipped);
+        if (status == TRIB_OK)
+                status = trib__onednn_mds_add(&mds, &layout, &op.dst, err);
+        if (status == TRIB_OK)
+                status = trib__onednn_prim_build(prim, &op, TRIB__ONEDNN_NONE, err);
+        trib__onednn_mds_free(&mds);
+        if (status == TRIB_OK)
+                status = add_operand(prim, TRIB__DNNL_ARG_SRC, p->precision, a_count, err);
+        if (status == TRIB_OK)
+                status = add_operand(prim, TRIB__DNNL_ARG_WEIGHTS, p->precision, b_count, err);
+        return status;
+}
+
+trib_status trib__onednn_matmul_create(struct trib__onednn *lib,
+                                       const struct trib__onednn_matmul_params *params,
+                                       struct trib__onednn_prim **out, trib_error *err)
+{
+        struct trib__onednn_prim *prim;
+        trib_status               status = matmul_check(params, err);
+        int                       type = 0, previous;
+
+        *out = NULL;
+        if (status == TRIB_OK)
+                status = operand_type(lib, params->dtype, params->precision, &type, err);
+        if (status == TRIB_OK)
+                status = trib__onednn_prim_start(lib, &prim, err);
+        if (status != TRIB_OK)
+                return status;
+        previous = trib__onednn_enter(lib);
+        status = matmul_build(prim, params, type, err);
+        trib__onednn_leave(lib, previous);
+        return trib__onednn_prim_finish(prim, status, out);
+}
