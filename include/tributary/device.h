@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* device.h: opening accelerators.
+ *
+ * A device is named "BACKEND:WHICH": "cpu:0", "sim:" with options, later "cuda:0", "metal:0".
+ * Handles are counted: models and sessions keep their device alive, so closing in any order is
+ * safe, and the device really closes when the last of them has. */
+#ifndef TRIBUTARY_DEVICE_H
+#define TRIBUTARY_DEVICE_H
+
+#include <tributary/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct trib_device trib_device;
+
+/* What a thread that finds no free stream of its own does. */
+typedef enum trib_stream_policy {
+        TRIB_STREAMS_SHARE = 0, /* borrow an idle stream of another thread, round robin; wait
+                                 * in arrival order only while all of them are busy          */
+        TRIB_STREAMS_WAIT = 1,  /* wait for a stream to be given back, at most the timeout   */
+        TRIB_STREAMS_FAIL = 2   /* TRIB_NO_STREAM at once                                    */
+} trib_stream_policy;
+
+typedef struct trib_device_options {
+        size_t             struct_size;       /* TRIB_DEVICE_OPTIONS_INIT sets it            */
+        uint32_t           max_streams;       /* 1..64; 0 = 64                               */
+        trib_stream_policy stream_policy;
+        uint64_t           stream_timeout_ns; /* for TRIB_STREAMS_WAIT; 0 = 10 s             */
+        uint64_t           memory_limit;      /* cap in bytes on device memory; 0 = none     */
+        uint32_t           allocator_shards;  /* 1 or 8; 0 = 8                               */
+} trib_device_options;
+
+#define TRIB_DEVICE_OPTIONS_INIT \
+        { sizeof(trib_device_options), 0, TRIB_STREAMS_SHARE, 0, 0, 0 }
+
+/* What a device is. Texts are terminated. */
+typedef struct trib_device_info {
+        char     name[64];         /* as opened, in full: "cpu:0"                            */
+        char     description[128]; /* "AMD EPYC 9554, 2 cores"                               */
+        char     library[128];     /* what computes: "oneDNN 2.6.3, avx512_core_bf16"        */
+        uint64_t memory_bytes;
+        uint32_t compute_units;    /* cores of a CPU, multiprocessors of a GPU               */
+        uint32_t max_streams;
+        int      is_unified;       /* 1: the device reads host memory in place               */
+        int      has_medium;       /* 1: TRIB_PRECISION_MEDIUM is available                  */
+        char     note[256];        /* what is missing for more, and how to get it; or empty  */
+} trib_device_info;
+
+/* A device that could be opened, or why it could not. */
+typedef struct trib_device_probe {
+        char name[64];
+        char description[128];
+        int  is_available;
+        char missing[256]; /* what is missing and how to get it, if not available           */
+} trib_device_probe;
+
+/* Bytes of a device's memory, as the allocator sees them. */
+typedef struct trib_memory_stats {
+        uint64_t limit;           /* the cap; 0 = none                                       */
+        uint64_t reserved;        /* taken from the device: allocated, cached and programs   */
+        uint64_t reserved_peak;
+        uint64_t requested;       /* asked for by live buffers                               */
+        uint64_t allocated;       /* given to live buffers (requested rounded up to a class) */
+        uint64_t limbo;           /* released, but a stream may still use it                 */
+        uint64_t cached;          /* free for reuse                                          */
+        uint64_t programs;        /* held by programs: packed weights, workspaces            */
+        uint64_t allocations;     /* calls that gave a buffer                                */
+        uint64_t device_allocations; /* of these, those that went to the device              */
+        uint64_t out_of_memory;   /* calls that failed for want of memory                    */
+} trib_memory_stats;
+
+/* The speed limits of a device as measured on it, not as advertised. 0: not measured. */
+typedef struct trib_device_peaks {
+        double flops_f32;         /* FLOP/s of all compute units together, one FMA = 2       */
+        double flops_medium;      /* the same at TRIB_PRECISION_MEDIUM                       */
+        double bytes_per_s;       /* streaming reads from memory, all units together         */
+        double submissions_per_s; /* launches of an empty step, all threads together         */
+} trib_device_peaks;
+
+/* What: describes the index-th device that this machine has or could have, from 0.
+ * Ownership: *out is filled.
+ * Threads: any.   Blocks: while a driver or library is looked for.
+ * Errors: TRIB_NOT_FOUND past the last one, TRIB_INVALID_ARGUMENT.   Since: 0.1 */
+TRIB_API TRIB_MUST_USE trib_status trib_device_probe_at(uint32_t index, trib_device_probe *out,
+                                                        trib_error *err);
+
+/* What: opens a device. Opening the same name twice gives two independent devices.
+ * Ownership: *out is the caller's, until trib_device_close. NULL options: defaults.
+ * Threads: any.   Blocks: while the device starts.
+ * Errors: TRIB_NOT_FOUND (unknown name: the message lists what there is), TRIB_INVALID_ARGUMENT,
+ * TRIB_UNSUPPORTED, TRIB_OUT_OF_MEMORY, TRIB_SYSTEM, TRIB_FORKED; *out is then NULL.
+ * Since: 0.1 */
+TRIB_API TRIB_MUST_USE trib_status trib_device_open(const char *name,
+                                                    const trib_device_options *options,
+                                                    trib_device **out, trib_error *err);
+
+/* What: gives up the caller's hold on a device. NULL is fine. The device closes when its models,
+ * sessions, buffers and streams are gone too.
+ * Ownership: ends the caller's.
+ * Threads: any, once per open.   Blocks: while the device shuts down.   Errors: none.
+ * Since: 0.1 */
+TRIB_API void trib_device_close(trib_device *device);
+
+/* What: what the device is.
+ * Ownership: *out is filled.   Threads: any.   Blocks: no.
+ * Errors: TRIB_INVALID_ARGUMENT.   Since: 0.1 */
+TRIB_API TRIB_MUST_USE trib_status trib_device_get_info(const trib_device *device,
+                                                        trib_device_info *out, trib_error *err);
+
+/* What: what the device's memory is used for. The figures are read one after the other, so they
+ * fit together exactly only while nothing runs.
+ * Ownership: *out is filled.   Threads: any.   Blocks: no longer than other calls hold a shard.
+ * Errors: TRIB_INVALID_ARGUMENT, TRIB_FORKED.   Since: 0.1 */
+TRIB_API TRIB_MUST_USE trib_status trib_device_get_memory(trib_device *device,
+                                                          trib_memory_stats *out,
+                                                          trib_error *err);
+
+/* What: measures the device's speed limits with all its compute units, for about
+ * `milliseconds` (0 = 500). Other work on the machine makes the figures too low.
+ * Ownership: *out is filled.   Threads: any, one at a time.   Blocks: for the measurement.
+ * Errors: TRIB_INVALID_ARGUMENT, TRIB_OUT_OF_MEMORY, TRIB_SYSTEM, TRIB_FORKED.   Since: 0.1 */
+TRIB_API TRIB_MUST_USE trib_status trib_device_measure_peaks(trib_device *device,
+                                                             uint32_t milliseconds,
+                                                             trib_device_peaks *out,
+                                                             trib_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model.h: building a model from operators.
+ *
+ * A builder collects values and operators; every call gives a value, a small number. The first
+ * mistake is kept and reported by trib_model_build, so that no call in between needs a check:
+ *
+ *     trib_model_builder *b;
+ *     trib_model_builder_create(&b, &err);
+ *     trib_value x = trib_model_input(b, "x", TRIB_F32, 2, (int64_t[]){ TRIB_ANY, 64 });
+ *     trib_value w = trib_model_constant(b, &weights);
+ *     trib_value y = trib_model_linear(b, x, w, TRIB_NO_VALUE);
+ *     trib_model_output(b, "y", trib_model_relu(b, y));
+ *     trib_model_build(b, device, &model, &err);
+ *     trib_model_builder_destroy(b);
+ *
+ * Element-wise operators, softmax and layer norm take f32, f64, f16 and bf16; add, mul and relu
+ * also i8, u8, i32 and i64 (wrapping); all operands of an operator have one dtype. */
+#ifndef TRIBUTARY_MODEL_H
+#define TRIBUTARY_MODEL_H
+
+#include <tributary/device.h>
+#include <tributary/operator.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct trib_model_builder trib_model_builder;
+typedef struct trib_model         trib_model;
+
+typedef int32_t trib_value; /* of one builder; < 0 is none */
+#define TRIB_NO_VALUE ((trib_value)-1)
+#define TRIB_ANY ((int64_t)-1) /* a dimension that each request chooses */
+
+typedef enum trib_gelu_kind {
+        TRIB_GELU_ERF = 0, /* x/2 (1 + erf(x / sqrt 2))                                     */
+        TRIB_GELU_TANH = 1 /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))                 */
+} trib_gelu_kind;
+
+/* What: starts a builder.
+ * Ownership: *out is the caller's, until trib_model_builder_destroy.
+ * Threads: any; one builder is used by one thread at a time, as in all calls below.
+ * Blocks: no.   Errors: TRIB_OUT_OF_MEMORY, TRIB_INVALID_ARGUMENT; *out is then NULL.
+ * Since: 0.1 */
+TRIB_API TRIB_MUST_USE trib_status trib_model_builder_create(trib_model_builder **out,
+                                                             trib_error *err);
+
+/* What: ends a builder; models built from it live on. NULL is fine.
+ * Ownership: ends the caller's.   Threads: one.   Blocks: no.   Errors: none.   Since: 0.1 */
+TRIB_API void trib_model_builder_destroy(trib_model_builder *builder);
+
+/* What: an input; requests pass theirs in the order of these calls. A dimension may be TRIB_ANY.
+ * Ownership: name and shape are copied.   Threads: one.   Blocks: no.
+ * Errors: kept for trib_model_build; the value is then TRIB_NO_VALUE.   Since: 0.1 */
+TRIB_API trib_value trib_model_input(trib_model_builder *builder, const char *name,
+                                     trib_dtype dtype, int rank, const int64_t *shape);
+
+/* What: a constant, such as weights; any strides.
+ * Ownership: the elements are copied.   Threads: one.   Blocks: no.
+ * Errors: kept for trib_model_build.   Since: 0.1 */
+TRIB_API trib_value trib_model_constant(trib_model_builder *builder, const trib_tensor *tensor);
+
+/* What: y[..., n] = sum over k of x[..., k] w[n, k], + b[n] unless b is TRIB_NO_VALUE.
+ * x is [..., in_features], w a constant [out_features, in_features], b a constant
+ * [out_features]; f32, f64, f16 or bf16.
+ * Ownership: nothing.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_linear(trib_model_builder *builder, trib_value x, trib_value w,
+                                      trib_value b);
+
+/* What: the matrix product of the last two dimensions, a [..., m, k] by b [..., k, n]; the
+ * dimensions before are equal, or 1 in one of the two, which is then repeated.
+ * Ownership: nothing.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_matmul(trib_model_builder *builder, trib_value a, trib_value b);
+
+/* What: a + b, element by element; shapes are aligned at their ends and dimensions of 1 repeated.
+ * Ownership: nothing.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_add(trib_model_builder *builder, trib_value a, trib_value b);
+
+/* What: a * b, element by element; shapes as in trib_model_add.
+ * Ownership: nothing.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_mul(trib_model_builder *builder, trib_value a, trib_value b);
+
+/* What: max(x, 0); NaN stays NaN.
+ * Ownership: nothing.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_relu(trib_model_builder *builder, trib_value x);
+
+/* What: the Gaussian error linear unit (Hendrycks and Gimpel, 2016) in one of its two forms.
+ * Ownership: nothing.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_gelu(trib_model_builder *builder, trib_value x,
+                                    trib_gelu_kind kind);
+
+/* What: the hyperbolic tangent of x.
+ * Ownership: nothing.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_tanh(trib_model_builder *builder, trib_value x);
+
+/* What: 1 / (1 + exp(-x)).
+ * Ownership: nothing.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_sigmoid(trib_model_builder *builder, trib_value x);
+
+/* What: exp(x - m) / sum of exp(x - m) over dimension `axis`, m the maximum over it; a negative
+ * axis counts from the end.
+ * Ownership: nothing.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_softmax(trib_model_builder *builder, trib_value x, int axis);
+
+/* What: (x - mean) / sqrt(variance + epsilon) over the last dimension (variance divided by its
+ * length), times `scale`, plus `shift`: constants of that length, or TRIB_NO_VALUE for neither
+ * (Ba, Kiros and Hinton, 2016).
+ * Ownership: nothing.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_layer_norm(trib_model_builder *builder, trib_value x,
+                                          trib_value scale, trib_value shift, float epsilon);
+
+/* What: an operator of the caller's own, on 1..TRIB_MAX_OPERATOR_INPUTS values.
+ * Ownership: *op and its name are copied; op->context must outlive every model built with it.
+ * Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_operator(trib_model_builder *builder, const trib_operator *op,
+                                        const trib_value *inputs, int n_inputs);
+
+/* What: makes a value an output; requests get theirs in the order of these calls.
+ * Ownership: the name is copied.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API void trib_model_output(trib_model_builder *builder, const char *name, trib_value value);
+
+/* What: checks the graph and puts its constants on the device. The builder can go on being used.
+ * Ownership: *out is the caller's, until trib_model_close; it keeps the device open.
+ * Threads: one.   Blocks: while the constants are copied.
+ * Errors: whatever the first failing builder call met, with its name in the message;
+ * TRIB_UNSUPPORTED (an operator that the device has not), TRIB_OUT_OF_MEMORY,
+ * TRIB_INVALID_ARGUMENT, TRIB_DEVICE_ERROR, TRIB_FORKED; *out is then NULL.   Since: 0.1 */
+TRIB_API TRIB_MUST_USE trib_status trib_model_build(trib_model_builder *builder,
+                                                    trib_device *device, trib_model **out,
+                                                    trib_error *err);
+
+/* What: gives up the caller's hold on a model; sessions keep it alive. NULL is fine.
+ * Ownership: ends the caller's.   Threads: any.   Blocks: no.   Errors: none.   Since: 0.1 */
+TRIB_API void trib_model_close(trib_model *model);
+
+/* What: how many inputs and outputs a model has. Either pointer may be NULL.
+ * Ownership: nothing.   Threads: any.   Blocks: no.
+ * Errors: TRIB_INVALID_ARGUMENT.   Since: 0.1 */
+TRIB_API TRIB_MUST_USE trib_status trib_model_count(const trib_model *model, int *n_inputs,
+                                                    int *n_outputs, trib_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

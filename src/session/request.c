@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* request.c: submitted requests: a bounded queue in arrival order and the worker threads that run
+ * it. Workers start with the first submit and block all signals.
+ *
+ * request: QUEUED -> RUNNING -> DONE, or QUEUED -> DONE (cancelled, or its time ran out). Who wins
+ *          the compare-and-swap out of QUEUED decides how it ends; so each ends exactly once. A
+ *          request that was cancelled stays in the queue, counted, until a worker takes it off:
+ *          that worker calls its callback.
+ * record:  counted: one for the caller, one for the queue. Done records are kept for the next
+ *          submit, so that a steady load allocates nothing.
+ * queue:   counted by its session and by every record in a caller's hands, so that a request
+ *          stays valid after its session is gone.
+ *
+ * One mutex guards the list, the spare records and the counts. No callback, run or allocation
+ * happens under it. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "session/session_priv.h"
+
+enum request_state { REQUEST_QUEUED, REQUEST_RUNNING, REQUEST_ENDING, REQUEST_DONE };
+
+struct trib_request {
+        struct request_queue *queue;
+        trib_request         *next; /* in the queue or among the spares; under the mutex */
+
+        /* Fixed while submitted. */
+        trib_tensor      *inputs; /* n_inputs, then n_outputs: one piece of memory */
+        trib_tensor      *outputs;
+        int               n_inputs, n_outputs;
+        uint64_t          deadline;
+        trib_request_done done;
+        void             *context;
+
+        trib__atomic_u32 state;   /* enum request_state; waited on          */
+        trib__atomic_u32 holders; /* caller and queue                       */
+        trib_status      status;  /* set before DONE, read after            */
+        trib_error       failure;
+};
+
+struct request_queue {
+        /* Fixed. */
+        trib_session *session; /* not to be touched once stopped and joined */
+        uint32_t      max_queued;
+        uint32_t      n_inputs, n_outputs;
+
+        trib__atomic_u64 refs; /* the session, and every record not among the spares */
+
+        /* Under mutex. */
+        struct trib__mutex   mutex;
+        struct trib__cond    changed; /* something queued, or stopping: workers  */
+        struct trib__cond    left;    /* a worker ended: join                    */
+        trib_request        *first, **last;
+        trib_request        *spares;
+        uint32_t             n_queued;
+        uint32_t             n_workers, n_running;
+        bool                 is_stopping, is_started, is_joined;
+        struct trib__thread *workers;
+};
+
+static _Thread_local uint32_t callback_depth;
+
+bool trib__is_in_callback(void)
+{
+        return callback_depth > 0;
+}
+
+trib_status trib__requests_create(trib_session *session, struct request_queue **out,
+                                  trib_error *err)
+{
+        struct request_queue *queue = trib__calloc("requests.create", 1, sizeof(*queue));
+        trib_status           status;
+
+        *out = NULL;
+        if (queue == NULL)
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for a request queue");
+        queue->session = session;
+        queue->max_queued = session->options.max_queued;
+        queue->n_inputs = session->model->graph.n_inputs;
+        queue->n_outputs = session->model->graph.n_outputs;
+        queue->last = &queue->first;
+        /* Relaxed: nobody else knows the queue yet. */
+        trib__store_relaxed_u64(&queue->refs, 1);
+        status = trib__mutex_init(&queue->mutex, TRIB__RANK_SESSION, err);
+        if (status != TRIB_OK)
+                goto fail_mutex;
+        status = trib__cond_init(&queue->changed, err);
+        if (status != TRIB_OK)
+                goto fail_changed;
+        status = trib__cond_init(&queue->left, err);
+        if (status != TRIB_OK)
+                goto fail_left;
+        *out = queue;
+        return TRIB_OK;
+
+fail_left:
+        trib__cond_destroy(&queue->changed);
+fail_changed:
+        trib__mutex_destroy(&queue->mutex);
+fail_mutex:
+        trib__free(queue);
+        return status;
+}
+
+static void record_free(trib_request *request)
+{
+        trib__free(request->inputs);
+        trib__free(request);
+}
+
+static void queue_drop(struct request_queue *queue)
+{
+        /* AcqRel: the last one frees what all have used. */
+        if (trib__fetch_sub_acqrel_u64(&queue->refs, 1) != 1)
+                return;
+        while (queue->spares != NULL) {
+                trib_request *spare = queue->spares;
+
+                queue->spares = spare->next;
+                record_free(spare);
+        }
+        trib__free(queue->workers);
+        trib__cond_destroy(&queue->left);
+        trib__cond_destroy(&queue->changed);
+        trib__mutex_destroy(&queue->mutex);
+        trib__free(queue);
+}
+
+/* Drop one hold; the last puts the record among the spares. */
+static void request_drop(trib_request *request)
+{
+        struct request_queue *queue = request->queue;
+
+        /* AcqRel: the last holder reuses what both have used. */
+        if (trib__fetch_sub_acqrel_u32(&request->holders, 1) != 1)
+                return;
+        trib__lock(&queue->mutex);
+        request->next = queue->spares;
+        queue->spares = request;
+        trib__unlock(&queue->mutex);
+        queue_drop(queue);
+}
+
+/* Move the request out of QUEUED to `to`; false if somebody else was first. */
+static bool win(trib_request *request, enum request_state to)
+{
+        uint32_t expected = REQUEST_QUEUED;
+
+        /* AcqRel: acquire pairs with the release of the mutex in submit, for one who did not take
+         * the mutex; the winner alone goes on. */
+        return trib__cas_acqrel_u32(&request->state, &expected, (uint32_t)to);
+}
+
+static void finish(trib_request *request, trib_status status)
+{
+        request->status = status;
+        /* Release: pairs with the acquire of whoever sees DONE; status, failure and the outputs
+         * are written. */
+        trib__store_release_u32(&request->state, REQUEST_DONE);
+        trib__word_wake(&request->state, UINT32_MAX >> 1);
+}
+
+static void call_back(trib_request *request)
+{
+        if (request->done == NULL)
+                return;
+        TRIB__ASSERT_NO_LOCK();
+        callback_depth++;
+        request->done(request->context, request, request->status);
+        callback_depth--;
+}
+
+static void run_request(struct request_queue *queue, trib_request *request, bool is_stopping)
+{
+        struct run_args args = { request->inputs, request->outputs, request->n_inputs,
+                                 request->n_outputs, request->deadline };
+
+        if (is_stopping) {
+                if (win(request, REQUEST_ENDING))
+                        finish(request, trib__fail(&request->failure, TRIB_CANCELLED,
+                                                   "the session was closed"));
+        } else if (request->deadline != TRIB__NEVER && trib__now() >= request->deadline) {
+                if (win(request, REQUEST_ENDING))
+                        finish(request, trib__fail(&request->failure, TRIB_TIMED_OUT,
+                                                   "the deadline passed in the queue"));
+        } else if (win(request, REQUEST_RUNNING)) {
+                finish(request, trib__session_run(queue->session, &args, &request->failure));
+        } else {
+                /* Whoever won is about to write DONE; the callback needs the status. */
+                uint32_t seen;
+
+                /* Acquire: pairs with the release in finish. */
+                while ((seen = trib__load_acquire_u32(&request->state)) != REQUEST_DONE)
+                        (void)trib__word_wait(&request->state, seen, TRIB__NEVER);
+        }
+        call_back(request);
+        request_drop(request);
+}
+
+/* The first of the queue, taken off; NULL if there is none. */
+static trib_request *take_first_locked(struct request_queue *queue) TRIB__REQUIRES(queue->mutex)
+{
+        trib_request *request = queue->first;
+
+        if (request != NULL) {
+                queue->first = request->next;
+                if (queue->first == NULL)
+                        queue->last = &queue->first;
+                queue->n_queued--;
+        }
+        return request;
+}
+
+static void worker(void *argument)
+{
+        struct request_queue *queue = argument;
+
+        trib__lock(&queue->mutex);
+        for (;;) {
+                trib_request *request = take_first_locked(queue);
+                bool          is_stopping = queue->is_stopping;
+
+                if (request == NULL && is_stopping)
+                        break;
+                if (request == NULL) {
+                        (void)trib__cond_wait(&queue->changed, &queue->mutex, TRIB__NEVER);
+                        continue;
+                }
+                trib__unlock(&queue->mutex);
+                run_request(queue, request, is_stopping);
+                trib__lock(&queue->mutex);
+        }
+        queue->n_running--;
+        trib__broadcast(&queue->left);
+        trib__unlock(&queue->mutex);
+}
+
+/* Start the workers: all, or as many as the system allows, at least one. The caller has set
+ * is_started, so this runs once. */
+static trib_status start_workers(struct request_queue *queue, trib_error *err)
+{
+        uint32_t             wanted = queue->session->options.workers, made = 0;
+        struct trib__thread *threads = trib__calloc("requests.workers", wanted, sizeof(*threads));
+        trib_status          status = TRIB_OK;
+
+        if (threads == NULL)
+                status = trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for %u workers", wanted);
+        trib__lock(&queue->mutex);
+        queue->n_running = status == TRIB_OK ? wanted : 0;
+        trib__unlock(&queue->mutex);
+        for (; status == TRIB_OK && made < wanted; made++) {
+                status = trib__thread_start(&threads[made], worker, queue, err);
+                if (status != TRIB_OK)
+                        break;
+        }
+        trib__lock(&queue->mutex);
+        queue->n_running -= queue->n_running > 0 ? wanted - made : 0;
+        queue->n_workers = made;
+        queue->workers = made > 0 ? threads : NULL;
+        queue->is_started = made > 0;
+        trib__unlock(&queue->mutex);
+        if (made == 0)
+                trib__free(threads);
+        return made > 0 ? TRIB_OK : status;
+}
+
+void trib__requests_stop(struct request_queue *queue)
+{
+        trib__lock(&queue->mutex);
+        queue->is_stopping = true;
+        trib__broadcast(&queue->changed);
+        trib__unlock(&queue->mutex);
+}
+
+bool trib__requests_join(struct request_queue *queue, uint64_t deadline)
+{
+        trib_request *request;
+        bool          is_in_time = true, must_join;
+
+        trib__lock(&queue->mutex);
+        while (queue->n_running > 0 && is_in_time)
+                is_in_time = trib__cond_wait(&queue->left, &queue->mutex, deadline);
+        is_in_time = queue->n_running == 0;
+        must_join = is_in_time && !queue->is_joined;
+        queue->is_joined = is_in_time;
+        trib__unlock(&queue->mutex);
+        for (uint32_t i = 0; must_join && i < queue->n_workers; i++)
+                trib__thread_join(&queue->workers[i]);
+        /* Only if no worker could be started is anything left. */
+        while (is_in_time) {
+                trib__lock(&queue->mutex);
+                request = take_first_locked(queue);
+                trib__unlock(&queue->mutex);
+                if (request == NULL)
+                        break;
+                run_request(queue, request, true);
+        }
+        return is_in_time;
+}
+
+void trib__requests_destroy(struct request_queue *queue)
+{
+        if (queue != NULL)
+                queue_drop(queue);
+}
+
+/* A record with room for the model's views: a spare one, or new. Holds the queue. */
+static trib_request *take_record(struct request_queue *queue)
+{
+        trib_request *request;
+
+        trib__lock(&queue->mutex);
+        request = queue->spares;
+        if (request != NULL)
+                queue->spares = request->next;
+        trib__unlock(&queue->mutex);
+        if (request == NULL) {
+                request = trib__calloc("request.record", 1, sizeof(*request));
+                if (request == NULL)
+                        return NULL;
+                request->inputs = trib__calloc("request.views",
+                                               (size_t)queue->n_inputs + queue->n_outputs,
+                                               sizeof(*request->inputs));
+                if (request->inputs == NULL) {
+                        trib__free(request);
+                        return NULL;
+                }
+                request->outputs = request->inputs + queue->n_inputs;
+                request->queue = queue;
+        }
+        /* Relaxed: the caller is inside the session, which holds the queue. */
+        (void)trib__fetch_add_relaxed_u64(&queue->refs, 1);
+        return request;
+}
+
+/* Put the request into the queue; workers start with the first one. */
+static trib_status enqueue(struct request_queue *queue, trib_request *request, trib_error *err)
+{
+        trib_status status = TRIB_OK;
+        bool        must_start;
+
+        trib__lock(&queue->mutex);
+        must_start = !queue->is_started;
+        queue->is_started = true;
+        trib__unlock(&queue->mutex);
+        if (must_start)
+                status = start_workers(queue, err);
+        if (status != TRIB_OK)
+                return status;
+        trib__lock(&queue->mutex);
+        if (queue->is_stopping) {
+                status = TRIB_CLOSED;
+        } else if (queue->n_queued >= queue->max_queued) {
+                status = TRIB_BUSY;
+        } else {
+                request->next = NULL;
+                *queue->last = request;
+                queue->last = &request->next;
+                queue->n_queued++;
+                trib__signal(&queue->changed);
+        }
+        trib__unlock(&queue->mutex);
+        if (status == TRIB_CLOSED)
+                return trib__fail(err, status, "the session is closing");
+        if (status == TRIB_BUSY)
+                return trib__fail(err, status, "%u requests are queued already (max_queued)",
+                                  queue->max_queued);
+        return TRIB_OK;
+}
+
+static trib_status read_options(const trib_session *session, const trib_request_options *from,
+                                trib_request_options *to, trib_error *err)
+{
+        const struct trib__graph *graph = &session->model->graph;
+        trib_status               status;
+
+        status = trib__check_handle(from, "options", err);
+        if (status == TRIB_OK)
+                status = trib__check_options(from, sizeof(*to), "trib_request_options", err);
+        if (status != TRIB_OK)
+                return status;
+        memset(to, 0, sizeof(*to));
+        memcpy(to, from, from->struct_size < sizeof(*to) ? from->struct_size : sizeof(*to));
+        if (to->inputs == NULL || to->outputs == NULL || to->n_inputs != (int)graph->n_inputs ||
+            to->n_outputs != (int)graph->n_outputs)
+                return trib__fail(err, TRIB_INVALID_ARGUMENT,
+                                  "%d inputs and %d outputs given, the model has %u and %u",
+                                  to->inputs == NULL ? 0 : to->n_inputs,
+                                  to->outputs == NULL ? 0 : to->n_outputs, graph->n_inputs,
+                                  graph->n_outputs);
+        if (to->timeout_ns == 0)
+                to->timeout_ns = session->options.timeout_ns;
+        return TRIB_OK;
+}
+
+static trib_status submit(trib_session *session, const trib_request_options *options,
+                          trib_request **out, trib_error *err)
+{
+        trib_request *request = take_record(session->queue);
+        trib_status   status;
+
+        if (request == NULL)
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for a request");
+        request->n_inputs = options->n_inputs;
+        request->n_outputs = options->n_outputs;
+        memcpy(request->inputs, options->inputs,
+               (size_t)options->n_inputs * sizeof(*options->inputs));
+        memcpy(request->outputs, options->outputs,
+               (size_t)options->n_outputs * sizeof(*options->outputs));
+        request->deadline = options->timeout_ns != 0 ? trib__deadline_after(options->timeout_ns)
+                                                     : TRIB__NEVER;
+        request->done = options->done;
+        request->context = options->context;
+        request->status = TRIB_PENDING;
+        request->failure = (trib_error)TRIB_ERROR_INIT;
+        /* Relaxed: nobody else knows the record; the queue's mutex publishes it. */
+        trib__store_relaxed_u32(&request->state, REQUEST_QUEUED);
+        trib__store_relaxed_u32(&request->holders, out != NULL ? 2 : 1);
+        if (out != NULL)
+                *out = request;
+        status = enqueue(session->queue, request, err);
+        if (status != TRIB_OK) {
+                if (out != NULL)
+                        *out = NULL;
+                /* Relaxed: it never came into the queue. */
+                trib__store_relaxed_u32(&request->holders, 1);
+                request_drop(request);
+        }
+        return status;
+}
+
+trib_status trib_submit(trib_session *session, const trib_request_options *options,
+                        trib_request **out, trib_error *err)
+{
+        trib_request_options filled;
+        uint32_t             entry;
+        trib_status          status;
+
+        if (out != NULL)
+                *out = NULL;
+        status = trib__check_handle(session, "session", err);
+        if (status == TRIB_OK)
+                status = read_options(session, options, &filled, err);
+        if (status != TRIB_OK)
+                return status;
+        if (out == NULL && filled.done == NULL)
+                return trib__fail(err, TRIB_INVALID_ARGUMENT,
+                                  "submit needs somewhere to put the request, or a callback");
+        if (!trib__session_enter(session, &entry))
+                return trib__fail(err, TRIB_CLOSED, "the session is closing");
+        status = submit(session, &filled, out, err);
+        trib__session_leave(session, entry);
+        return status;
+}
+
+/* The end of a request that is DONE. */
+static trib_status outcome(const trib_request *request, trib_error *err)
+{
+        if (request->status != TRIB_OK && err != NULL)
+                *err = request->failure;
+        return request->status;
+}
+
+trib_status trib_poll(trib_request *request, trib_error *err)
+{
+        trib_status status = trib__check_handle(request, "request", err);
+
+        if (status != TRIB_OK)
+                return status;
+        /* Acquire: pairs with the release in finish. */
+        if (trib__load_acquire_u32(&request->state) != REQUEST_DONE)
+                return trib__fail(err, TRIB_PENDING, "the request is not done yet");
+        return outcome(request, err);
+}
+
+trib_status trib_wait(trib_request *request, uint64_t timeout_ns, trib_error *err)
+{
+        uint64_t    deadline;
+        trib_status status = trib__check_handle(request, "request", err);
+
+        if (status == TRIB_OK)
+                status = trib__check_may_wait(err);
+        if (status != TRIB_OK)
+                return status;
+        deadline = trib__deadline_after(timeout_ns);
+        for (;;) {
+                /* Acquire: pairs with the release in finish. */
+                uint32_t seen = trib__load_acquire_u32(&request->state);
+                uint64_t until = deadline, now;
+
+                if (seen == REQUEST_DONE)
+                        return outcome(request, err);
+                now = trib__now();
+                if (now >= request->deadline && win(request, REQUEST_ENDING)) {
+                        finish(request, trib__fail(&request->failure, TRIB_TIMED_OUT,
+                                                   "the deadline passed in the queue"));
+                        continue;
+                }
+                if (now >= deadline)
+                        return trib__fail(err, TRIB_PENDING,
+                                          "the request is not done after %llu ms of waiting",
+                                          (unsigned long long)(timeout_ns / 1000000));
+                if (seen == REQUEST_QUEUED && request->deadline < until)
+                        until = request->deadline;
+                (void)trib__word_wait(&request->state, seen, until);
+        }
+}
+
+trib_status trib_cancel(trib_request *request, trib_error *err)
+{
+        uint32_t    seen;
+        trib_status status = trib__check_handle(request, "request", err);
+
+        if (status != TRIB_OK)
+                return status;
+        if (win(request, REQUEST_ENDING)) {
+                finish(request, trib__fail(&request->failure, TRIB_CANCELLED,
+                                           "cancelled before it ran"));
+                return TRIB_OK;
+        }
+        /* Acquire: pairs with the release in finish. */
+        seen = trib__load_acquire_u32(&request->state);
+        if (seen == REQUEST_DONE && request->status != TRIB_OK)
+                return outcome(request, err);
+        return trib__fail(err, TRIB_BUSY, seen == REQUEST_DONE ? "the request is done"
+                                                               : "the request runs already");
+}
+
+void trib_request_release(trib_request *request)
+{
+        if (request != NULL && !trib__is_forked())
+                request_drop(request);
+}

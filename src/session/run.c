@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run.c: the request path: lease a stream, find the plan, launch, wait, give back.
+ *
+ * In the steady state (same shapes as this session's last request on the stream) it takes no lock,
+ * allocates nothing and writes no cache line that another running thread writes. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "session/session_priv.h"
+
+#define MAX_STACK_PORTS 8
+#define POLLS_BEFORE_PARK 64
+
+/* One request on its way. */
+struct run {
+        trib_session           *session;
+        const struct run_args  *args;
+        struct trib_stream     *stream;
+        struct session_slot    *slot;
+        struct trib__executable *executable;
+        bool                    is_measured;
+        bool                    is_hung; /* gave up while the device still has work of it */
+        uint64_t                mark;    /* when the current share began                  */
+        uint64_t                times[TIME_COUNT];
+};
+
+/* End the current share of the request's time. */
+static void end_share(struct run *run, enum session_time share)
+{
+        uint64_t now;
+
+        if (!run->is_measured)
+                return;
+        now = trib__now();
+        run->times[share] += now - run->mark;
+        run->mark = now;
+}
+
+/* Whether the view is exactly this operand: dtype, shape, packed, with memory. */
+static bool is_match(const trib_tensor *view, const struct trib__operand *operand)
+{
+        int64_t stride = 1;
+
+        if (view->dtype != operand->dtype || view->rank != operand->rank || view->data == NULL)
+                return false;
+        for (int32_t d = view->rank - 1; d >= 0; d--) {
+                if (view->shape[d] != operand->shape[d] ||
+                    (view->strides[d] != stride && view->shape[d] != 1))
+                        return false;
+                stride *= view->shape[d];
+        }
+        return true;
+}
+
+static bool are_matches(const trib_tensor *views, const struct trib__operand *operands,
+                        uint32_t count)
+{
+        for (uint32_t i = 0; i < count; i++) {
+                if (!is_match(&views[i], &operands[i]))
+                        return false;
+        }
+        return true;
+}
+
+/* Say what is wrong with a view that is no match for its operand. */
+static trib_status explain(const trib_tensor *view, const struct trib__operand *operand,
+                           const char *what, const char *name, trib_error *err)
+{
+        struct trib__shape given = { view->dtype, view->rank, { 0 } };
+        struct trib__shape wanted = { operand->dtype, operand->rank, { 0 } };
+        char               one[96], two[96];
+        trib_status        status = trib_tensor_check(view, NULL, NULL, err);
+
+        if (status != TRIB_OK) {
+                trib__error_prefix(err, "%s '%s'", what, name);
+                return status;
+        }
+        memcpy(given.dims, view->shape, sizeof(given.dims));
+        memcpy(wanted.dims, operand->shape, sizeof(wanted.dims));
+        if (view->dtype != operand->dtype)
+                status = TRIB_DTYPE_MISMATCH;
+        else if (view->rank != operand->rank ||
+                 memcmp(given.dims, wanted.dims, (size_t)given.rank * sizeof(int64_t)) != 0)
+                status = TRIB_SHAPE_MISMATCH;
+        else if (!trib_tensor_is_contiguous(view))
+                return trib__fail(err, TRIB_UNSUPPORTED,
+                                  "%s '%s' is strided: pack it with trib_tensor_copy first", what,
+                                  name);
+        else
+                return trib__fail(err, TRIB_INVALID_ARGUMENT, "%s '%s' has no memory", what,
+                                  name);
+        return trib__fail(err, status, "%s '%s' is %s, must be %s", what, name,
+                          trib__shape_text(&given, one, sizeof(one)),
+                          trib__shape_text(&wanted, two, sizeof(two)));
+}
+
+/* Not the plan of last time: find or build the one for these shapes. */
+static trib_status find_plan(struct run *run, trib_error *err)
+{
+        trib_session       *session = run->session;
+        uint32_t            n_inputs = session->model->graph.n_inputs;
+        struct trib__shape  on_stack[MAX_STACK_PORTS];
+        struct trib__shape *shapes = on_stack;
+        trib_status         status;
+
+        if (n_inputs > MAX_STACK_PORTS) {
+                shapes = trib__calloc("session.shapes", n_inputs, sizeof(*shapes));
+                if (shapes == NULL)
+                        return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for shapes");
+        }
+        status = trib__session_shapes(session, run->args->inputs, run->args->n_inputs, shapes,
+                                      err);
+        if (status == TRIB_OK)
+                status = trib__plan_cache_get(session->plans, shapes, run->args->deadline,
+                                              &run->executable, err);
+        if (shapes != on_stack)
+                trib__free(shapes);
+        if (status != TRIB_OK)
+                return status;
+        run->is_measured = false; /* a build is no request's usual cost */
+        if (run->slot->executable != NULL)
+                trib__plan_cache_put(session->plans, run->slot->executable);
+        run->slot->executable = run->executable;
+        run->slot->stream = run->stream;
+        return TRIB_OK;
+}
+
+static trib_status prepare(struct run *run, trib_error *err)
+{
+        const struct run_args    *args = run->args;
+        const struct trib__graph *graph = &run->session->model->graph;
+        const struct trib__plan  *plan;
+        trib_status               status;
+
+        if (args->n_inputs != (int)graph->n_inputs || args->n_outputs != (int)graph->n_outputs)
+                return trib__fail(err, TRIB_INVALID_ARGUMENT,
+                                  "%d inputs and %d outputs given, the model has %u and %u",
+                                  args->n_inputs, args->n_outputs, graph->n_inputs,
+                                  graph->n_outputs);
+        run->executable = run->slot->executable;
+        if (run->executable == NULL ||
+            !are_matches(args->inputs, run->executable->plan->inputs, graph->n_inputs)) {
+                status = find_plan(run, err);
+                if (status != TRIB_OK)
+                        return status;
+        }
+        plan = run->executable->plan;
+        for (uint32_t i = 0; i < plan->n_inputs; i++) {
+                if (!is_match(&args->inputs[i], &plan->inputs[i]))
+                        return explain(&args->inputs[i], &plan->inputs[i], "input",
+                                       graph->inputs[i].name, err);
+        }
+        for (uint32_t i = 0; i < plan->n_outputs; i++) {
+                if (!is_match(&args->outputs[i], &plan->outputs[i]))
+                        return explain(&args->outputs[i], &plan->outputs[i], "output",
+                                       graph->outputs[i].name, err);
+        }
+        return TRIB_OK;
+}
+
+static uint64_t round_up(uint64_t bytes)
+{
+        return (bytes + TRIB__SLAB_ALIGNMENT - 1) / TRIB__SLAB_ALIGNMENT * TRIB__SLAB_ALIGNMENT;
+}
+
+/* The addresses that the device gets: the caller's own on a unified device, else places in the
+ * stream's staging memory, with the inputs copied there. So a request that is given up never
+ * leaves the device with an address of the caller's. */
+static trib_status stage(struct run *run, const void **inputs, void **outputs, trib_error *err)
+{
+        const struct trib__plan *plan = run->executable->plan;
+        char                    *at = NULL;
+        trib_status              status;
+
+        if (run->session->device->caps.is_unified) {
+                for (uint32_t i = 0; i < plan->n_inputs; i++)
+                        inputs[i] = run->args->inputs[i].data;
+                for (uint32_t i = 0; i < plan->n_outputs; i++)
+                        outputs[i] = run->args->outputs[i].data;
+                return TRIB_OK;
+        }
+        status = trib__stream_staging(run->stream,
+                                      run->executable->input_bytes + run->executable->output_bytes,
+                                      (void **)&at, err);
+        if (status != TRIB_OK)
+                return status;
+        end_share(run, TIME_PREPARE);
+        for (uint32_t i = 0; i < plan->n_inputs; i++) {
+                memcpy(at, run->args->inputs[i].data, plan->inputs[i].bytes);
+                inputs[i] = at;
+                at += round_up(plan->inputs[i].bytes);
+        }
+        for (uint32_t i = 0; i < plan->n_outputs; i++) {
+                outputs[i] = at;
+                at += round_up(plan->outputs[i].bytes);
+        }
+        end_share(run, TIME_COPY);
+        return TRIB_OK;
+}
+
+static void unstage(struct run *run, void *const *outputs)
+{
+        const struct trib__plan *plan = run->executable->plan;
+
+        if (run->session->device->caps.is_unified)
+                return;
+        for (uint32_t i = 0; i < plan->n_outputs; i++)
+                memcpy(run->args->outputs[i].data, outputs[i], plan->outputs[i].bytes);
+        end_share(run, TIME_COPY);
+}
+
+/* Wait for the launch; on a failure to reach its value the stream is hung. */
+static trib_status await(struct run *run, uint64_t value, trib_error *err)
+{
+        const struct trib__backend *backend = run->session->device->backend;
+        trib_status                 status;
+
+        for (uint32_t i = 0; i < POLLS_BEFORE_PARK; i++) {
+                if (backend->completed(run->stream->queue) >= value)
+                        return backend->result(run->stream->queue, value, err);
+                trib__cpu_relax();
+        }
+        status = backend->park(run->stream->queue, value, run->args->deadline, err);
+        if (status != TRIB_OK) {
+                run->is_hung = true;
+                return status;
+        }
+        return backend->result(run->stream->queue, value, err);
+}
+
+static trib_status launch(struct run *run, const void **inputs, void **outputs, trib_error *err)
+{
+        const struct trib__backend *backend = run->session->device->backend;
+        struct trib__launch_args    args = { 0 };
+        uint64_t                    value;
+        trib_status                 status;
+
+        status = trib__stream_slab(run->stream, run->executable->slab_bytes, &args.slab, err);
+        if (status == TRIB_OK)
+                status = stage(run, inputs, outputs, err);
+        if (status != TRIB_OK)
+                return status;
+        args.inputs = inputs;
+        args.outputs = outputs;
+        args.deadline = run->args->deadline;
+        value = trib__stream_next_value(run->stream);
+        run->slot->last_value = value;
+        end_share(run, TIME_PREPARE);
+        status = backend->launch(run->stream->queue, run->executable->program, &args, value, err);
+        /* A device that is done already computed inside the launch: that is its share. */
+        end_share(run, backend->completed(run->stream->queue) >= value ? TIME_DEVICE
+                                                                       : TIME_SUBMIT);
+        if (status == TRIB_OK)
+                status = await(run, value, err);
+        end_share(run, TIME_DEVICE);
+        if (status == TRIB_OK)
+                unstage(run, outputs);
+        return status;
+}
+
+/* prepare and launch, with room for the addresses. */
+static trib_status execute(struct run *run, trib_error *err)
+{
+        const void  *inputs_on_stack[MAX_STACK_PORTS];
+        void        *outputs_on_stack[MAX_STACK_PORTS];
+        void        *room;
+        uint32_t     n_in = run->session->model->graph.n_inputs;
+        uint32_t     n_out = run->session->model->graph.n_outputs;
+        trib_status  status = prepare(run, err);
+
+        if (status != TRIB_OK)
+                return status;
+        if (n_in <= MAX_STACK_PORTS && n_out <= MAX_STACK_PORTS)
+                return launch(run, inputs_on_stack, outputs_on_stack, err);
+        room = trib__calloc("session.addresses", (size_t)n_in + n_out, sizeof(void *));
+        if (room == NULL)
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for addresses");
+        status = launch(run, room, (void **)room + n_in, err);
+        trib__free(room);
+        return status;
+}
+
+/* One writer per slot, the holder of the lease, so a load and a store are enough. */
+static void count(trib__atomic_u64 *counter, uint64_t more)
+{
+        /* Relaxed: a statistic. */
+        trib__store_relaxed_u64(counter, trib__load_relaxed_u64(counter) + more);
+}
+
+static void count_request(struct run *run, trib_status status)
+{
+        struct session_slot *slot = run->slot;
+
+        count(&slot->requests, 1);
+        if (status != TRIB_OK)
+                count(&slot->failures, 1);
+        if (!run->is_measured)
+                return;
+        end_share(run, TIME_NOTIFY);
+        count(&slot->measured, 1);
+        for (uint32_t t = 0; t < TIME_COUNT; t++)
+                count(&slot->times[t], run->times[t]);
+}
+
+/* Every n-th request of a thread. */
+static bool is_turn(uint32_t every)
+{
+        static _Thread_local uint32_t since;
+
+        if (every == 0 || ++since < every)
+                return false;
+        since = 0;
+        return true;
+}
+
+trib_status trib__session_run(trib_session *session, const struct run_args *args,
+                              trib_error *err)
+{
+        struct run  run;
+        trib_status status;
+
+        run.session = session;
+        run.args = args;
+        run.is_hung = false;
+        run.is_measured = is_turn(session->options.measure_every);
+        if (run.is_measured) {
+                memset(run.times, 0, sizeof(run.times));
+                run.mark = trib__now();
+        }
+        status = trib__stream_lease(session->device->pool, args->deadline, &run.stream, err);
+        if (status != TRIB_OK)
+                return status;
+        run.slot = &session->slots[run.stream->index];
+        end_share(&run, TIME_ADMISSION);
+        status = execute(&run, err);
+        count_request(&run, status);
+        trib__stream_return(run.stream, run.is_hung);
+        return status;
+}
+
+trib_status trib_infer(trib_session *session, const trib_tensor *inputs, int n_inputs,
+                       const trib_tensor *outputs, int n_outputs, trib_error *err)
+{
+        struct run_args args = { inputs, outputs, n_inputs, n_outputs, TRIB__NEVER };
+        uint32_t        entry;
+        trib_status     status = trib__check_handle(session, "session", err);
+
+        if (status == TRIB_OK)
+                status = trib__check_may_wait(err);
+        if (status != TRIB_OK)
+                return status;
+        if (inputs == NULL || outputs == NULL)
+                return trib__fail(err, TRIB_INVALID_ARGUMENT, "inputs or outputs is NULL");
+        if (!trib__session_enter(session, &entry))
+                return trib__fail(err, TRIB_CLOSED, "the session is closing");
+        if (session->options.timeout_ns != 0)
+                args.deadline = trib__deadline_after(session->options.timeout_ns);
+        status = trib__session_run(session, &args, err);
+        trib__session_leave(session, entry);
+        return status;
+}
