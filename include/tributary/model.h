@@ -121,10 +121,12 @@ TRIB_API void trib_model_output(trib_model_builder *builder, const char *name, t
 
 /* What: checks the graph and puts its constants on the device. The builder can go on being used.
  * Ownership: *out is the caller's, until trib_model_close; it keeps the device open.
- * Threads: one.   Blocks: while the constants are copied.
+ * Threads: one.   Blocks: while the constants are copied; at most 60 s for a stream, and for each
+ * 4 MiB.
  * Errors: whatever the first failing builder call met, with its name in the message;
  * TRIB_UNSUPPORTED (an operator that the device has not), TRIB_OUT_OF_MEMORY,
- * TRIB_INVALID_ARGUMENT, TRIB_DEVICE_ERROR, TRIB_FORKED; *out is then NULL.   Since: 0.1 */
+ * TRIB_INVALID_ARGUMENT, TRIB_TIMED_OUT, TRIB_DEVICE_ERROR, TRIB_FORKED; *out is then NULL.
+ * Since: 0.1 */
 TRIB_API TRIB_MUST_USE trib_status trib_model_build(trib_model_builder *builder,
                                                     trib_device *device, trib_model **out,
                                                     trib_error *err);

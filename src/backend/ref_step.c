@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "kernels/ref/ref.h"
+#include "tensor/view.h"
 
 static _Thread_local unsigned user_depth;
 
@@ -246,22 +247,23 @@ static trib_status run_unary(const struct trib__step *step, const void *const in
 }
 
 /* The view is const for the callee; trib_tensor has no const form. */
-static trib_tensor view_of(const struct trib__operand *operand, const void *data)
+static void view_of(trib_tensor *view, const struct trib__operand *operand, const void *data)
 {
-        return trib_tensor_from(operand->dtype, (void *)(uintptr_t)data, operand->rank,
-                                operand->shape);
+        trib__tensor_view(view, operand->dtype, (void *)(uintptr_t)data, operand->rank,
+                          operand->shape);
 }
 
 static trib_status run_user(const struct trib__step *step, const void *const inputs[],
                             void *output, trib_error *err)
 {
         trib_tensor views[TRIB__MAX_STEP_INPUTS];
-        trib_tensor result = view_of(&step->output, output);
+        trib_tensor result;
         int         code;
 
         TRIB__ASSERT_NO_LOCK();
         for (uint32_t i = 0; i < step->n_inputs; i++)
-                views[i] = view_of(&step->inputs[i], inputs[i]);
+                view_of(&views[i], &step->inputs[i], inputs[i]);
+        view_of(&result, &step->output, output);
         user_depth++;
         code = step->user->run(step->user->context, views, (int)step->n_inputs, &result);
         user_depth--;

@@ -38,7 +38,7 @@ bool trib__fault_pass(struct trib__fault_site *site)
 
 void trib__fault_arm(uint64_t k, bool is_persistent)
 {
-        /* Relaxed, all of them: the caller arms while no other thread is inside the library. */
+        /* Relaxed: for all of these; the caller arms while no other thread is in the library. */
         trib__store_relaxed_u64(&passes, 0);
         trib__store_relaxed_u64(&failures, 0);
         trib__store_relaxed_ptr(&last_site, NULL);

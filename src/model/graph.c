@@ -15,11 +15,11 @@ static trib_status grow(void **array, uint32_t *cap, uint32_t count, size_t size
         uint32_t wanted = *cap == 0 ? 8 : *cap * 2;
         void    *larger;
 
-        if (count < *cap)
-                return TRIB_OK;
         if (count >= TRIB__MAX_VALUES)
                 return trib__fail(err, TRIB_OVERFLOW, "a model has at most %d values",
                                   TRIB__MAX_VALUES);
+        if (count < *cap)
+                return TRIB_OK;
         larger = trib__calloc("model.grow", wanted, size);
         if (larger == NULL)
                 return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for %u graph entries",

@@ -13,6 +13,7 @@ struct build {
         uint32_t                 *uses;      /* per value: reads by needed nodes, and outputs */
         struct trib__lifetime    *lifetimes; /* per intermediate                              */
         uint32_t                 *lifetime_of; /* per value: index + 1, or 0                  */
+        uint32_t                 *step_of;     /* per value: index + 1 of its step, or 0      */
         uint32_t                 *order;
         uint32_t                  n_lifetimes;
         struct trib__plan        *plan;
@@ -24,6 +25,7 @@ static void build_clear(struct build *build)
         trib__free(build->uses);
         trib__free(build->lifetimes);
         trib__free(build->lifetime_of);
+        trib__free(build->step_of);
         trib__free(build->order);
         trib__plan_destroy(build->plan);
 }
@@ -50,6 +52,7 @@ static trib_status build_alloc(struct build *build, trib_error *err)
                 trib__calloc("plan.lifetimes", graph->n_nodes, sizeof(*build->lifetimes));
         build->lifetime_of =
                 trib__calloc("plan.lifetime_of", graph->n_values, sizeof(*build->lifetime_of));
+        build->step_of = trib__calloc("plan.step_of", graph->n_values, sizeof(*build->step_of));
         build->order = trib__calloc("plan.order", graph->n_nodes, sizeof(*build->order));
         if (plan != NULL) {
                 plan->steps = trib__calloc("plan.steps", graph->n_nodes, sizeof(*plan->steps));
@@ -59,8 +62,8 @@ static trib_status build_alloc(struct build *build, trib_error *err)
                         trib__calloc("plan.outputs", graph->n_outputs, sizeof(*plan->outputs));
         }
         if (plan == NULL || build->shapes == NULL || build->uses == NULL ||
-            build->lifetimes == NULL || build->lifetime_of == NULL || build->order == NULL ||
-            plan->steps == NULL || plan->inputs == NULL ||
+            build->lifetimes == NULL || build->lifetime_of == NULL || build->step_of == NULL ||
+            build->order == NULL || plan->steps == NULL || plan->inputs == NULL ||
             plan->outputs == NULL)
                 return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory to build a plan");
         plan->n_inputs = graph->n_inputs;
@@ -134,24 +137,24 @@ static bool is_activation(enum trib__op op)
 }
 
 /* If `node` is an activation of a linear step's only use, put it into that step: the step then
- * makes the activation's value. */
+ * makes the activation's value. Steps between the two do not matter: none of them reads either
+ * value. */
 static bool fuse(struct build *build, const struct trib__node *node)
 {
-        int32_t            source;
-        struct trib__step *last;
+        int32_t            source = node->inputs[0];
+        struct trib__step *step;
 
-        if (!is_activation(node->op) || build->plan->n_steps == 0)
+        if (!is_activation(node->op) || build->step_of[source] == 0)
                 return false;
-        source = node->inputs[0];
-        last = &build->plan->steps[build->plan->n_steps - 1];
-        if (last->op != TRIB__OP_LINEAR || last->activation != TRIB__OP_COUNT ||
-            (int32_t)last->output.index != source || build->uses[source] != 1 ||
-            is_output(build->graph, source))
+        step = &build->plan->steps[build->step_of[source] - 1];
+        if (step->op != TRIB__OP_LINEAR || step->activation != TRIB__OP_COUNT ||
+            build->uses[source] != 1 || is_output(build->graph, source))
                 return false;
-        last->activation = node->op;
-        last->output.index = (uint32_t)node->output;
-        last->flops += trib__node_flops(node, &build->shapes[source],
+        step->activation = node->op;
+        step->output.index = (uint32_t)node->output;
+        step->flops += trib__node_flops(node, &build->shapes[source],
                                         &build->shapes[node->output]);
+        build->step_of[node->output] = build->step_of[source];
         return true;
 }
 
@@ -176,6 +179,7 @@ static void add_step(struct build *build, const struct trib__node *node)
         struct trib__step *step = &build->plan->steps[build->plan->n_steps++];
         struct trib__shape in[TRIB_MAX_OPERATOR_INPUTS];
 
+        build->step_of[node->output] = build->plan->n_steps;
         step->op = node->op;
         step->activation = TRIB__OP_COUNT;
         step->epsilon = node->epsilon;
@@ -236,7 +240,8 @@ static bool is_intermediate(const struct build *build, const struct trib__operan
                !is_output(build->graph, (int32_t)operand->index);
 }
 
-static void place_operands(struct build *build)
+/* Note when each intermediate is alive, and add up what the steps cost. */
+static void find_lifetimes(struct build *build)
 {
         struct trib__plan *plan = build->plan;
 
@@ -253,10 +258,29 @@ static void place_operands(struct build *build)
                 plan->flops += step->flops;
                 plan->bytes += step->bytes;
         }
+}
+
+/* Lay the intermediates out. Their sum bounds every offset, so that is what must fit. */
+static trib_status lay_out(struct build *build, trib_error *err)
+{
+        struct trib__plan *plan = build->plan;
+
+        for (uint32_t i = 0; i < build->n_lifetimes; i++) {
+                if (__builtin_add_overflow(plan->unshared_bytes, build->lifetimes[i].bytes,
+                                           &plan->unshared_bytes) ||
+                    plan->unshared_bytes > UINT64_C(1) << 62)
+                        return trib__fail(err, TRIB_OVERFLOW,
+                                          "the intermediate values take more than 2^62 bytes");
+        }
         plan->slab_bytes =
                 trib__plan_layout(build->lifetimes, build->order, build->n_lifetimes);
-        for (uint32_t i = 0; i < build->n_lifetimes; i++)
-                plan->unshared_bytes += build->lifetimes[i].bytes;
+        return TRIB_OK;
+}
+
+static void place_operands(struct build *build)
+{
+        struct trib__plan *plan = build->plan;
+
         for (uint32_t s = 0; s < plan->n_steps; s++) {
                 for (uint32_t i = 0; i < plan->steps[s].n_inputs; i++)
                         place(build, &plan->steps[s].inputs[i]);
@@ -291,6 +315,12 @@ trib_status trib__plan_build(const struct trib__graph *graph, const struct trib_
 
                 if (build.uses[node->output] > 0 && !fuse(&build, node))
                         add_step(&build, node);
+        }
+        find_lifetimes(&build);
+        status = lay_out(&build, err);
+        if (status != TRIB_OK) {
+                build_clear(&build);
+                return status;
         }
         place_operands(&build);
         *out = build.plan;

@@ -142,15 +142,12 @@ static void unlink_locked(struct trib__plan_cache *cache, struct trib__executabl
         cache->n_entries--;
 }
 
-/* Take the least recently used entry that only the cache holds off the list, if there are too
- * many; the caller puts it after unlocking. */
-static struct trib__executable *evict_locked(struct trib__plan_cache *cache)
+/* The least recently used entry that only the cache holds, or NULL. */
+static struct trib__executable *oldest_idle_locked(struct trib__plan_cache *cache)
         TRIB__REQUIRES(cache->mutex)
 {
         struct trib__executable *oldest = NULL;
 
-        if (cache->n_entries <= cache->params.max_plans)
-                return NULL;
         for (struct trib__executable *e = cache->entries; e != NULL; e = e->next) {
                 /* Acquire: pairs with the release of a put; new holders need the mutex, which we
                  * have, so a count of 1 cannot grow meanwhile. */
@@ -158,9 +155,26 @@ static struct trib__executable *evict_locked(struct trib__plan_cache *cache)
                     (oldest == NULL || e->last_use < oldest->last_use))
                         oldest = e;
         }
-        if (oldest != NULL)
-                unlink_locked(cache, oldest);
         return oldest;
+}
+
+/* Take idle entries off the list until it is at its cap or all others are held; gives their list,
+ * which the caller puts after unlocking. */
+static struct trib__executable *evict_locked(struct trib__plan_cache *cache)
+        TRIB__REQUIRES(cache->mutex)
+{
+        struct trib__executable *evicted = NULL;
+
+        while (cache->n_entries > cache->params.max_plans) {
+                struct trib__executable *oldest = oldest_idle_locked(cache);
+
+                if (oldest == NULL)
+                        break;
+                unlink_locked(cache, oldest);
+                oldest->next = evicted;
+                evicted = oldest;
+        }
+        return evicted;
 }
 
 static trib_status new_entry(struct trib__plan_cache *cache, const struct trib__shape *inputs,
@@ -188,6 +202,18 @@ static trib_status new_entry(struct trib__plan_cache *cache, const struct trib__
 static uint64_t round_up(uint64_t bytes)
 {
         return (bytes + TRIB__SLAB_ALIGNMENT - 1) / TRIB__SLAB_ALIGNMENT * TRIB__SLAB_ALIGNMENT;
+}
+
+/* What the operands take when each is packed to 64 bytes; false if more than 2^62. */
+static bool sum_operands(const struct trib__operand *operands, uint32_t count, uint64_t *bytes)
+{
+        *bytes = 0;
+        for (uint32_t i = 0; i < count; i++) {
+                if (__builtin_add_overflow(*bytes, round_up(operands[i].bytes), bytes) ||
+                    *bytes > UINT64_C(1) << 62)
+                        return false;
+        }
+        return true;
 }
 
 /* Any ready entry, held; its program can share its weights with a new one. */
@@ -236,13 +262,13 @@ static trib_status build(struct trib__plan_cache *cache, struct trib__executable
                 entry->program = NULL;
                 return status;
         }
-        for (uint32_t i = 0; i < entry->plan->n_inputs; i++)
-                entry->input_bytes += round_up(entry->plan->inputs[i].bytes);
-        for (uint32_t i = 0; i < entry->plan->n_outputs; i++)
-                entry->output_bytes += round_up(entry->plan->outputs[i].bytes);
-        if (__builtin_add_overflow(round_up(entry->plan->slab_bytes),
+        if (!sum_operands(entry->plan->inputs, entry->plan->n_inputs, &entry->input_bytes) ||
+            !sum_operands(entry->plan->outputs, entry->plan->n_outputs, &entry->output_bytes) ||
+            __builtin_add_overflow(round_up(entry->plan->slab_bytes),
                                    round_up(entry->info.workspace_bytes), &entry->slab_bytes))
-                return trib__fail(err, TRIB_OVERFLOW, "the slab of a plan is too large");
+                return trib__fail(err, TRIB_OVERFLOW,
+                                  "the inputs, outputs or slab of a plan take more than 2^62 "
+                                  "bytes");
         return TRIB_OK;
 }
 
@@ -342,6 +368,11 @@ trib_status trib__plan_cache_get(struct trib__plan_cache *cache, const struct tr
         cache->builds++;
         evicted = evict_locked(cache);
         trib__unlock(&cache->mutex);
-        trib__plan_cache_put(cache, evicted);
+        while (evicted != NULL) {
+                struct trib__executable *next = evicted->next;
+
+                trib__plan_cache_put(cache, evicted);
+                evicted = next;
+        }
         return build_and_publish(cache, entry, out, err);
 }

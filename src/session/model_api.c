@@ -268,15 +268,47 @@ void trib_model_close(trib_model *model)
                 trib__model_drop(model);
 }
 
-/* Put one constant on the device, through a stream, and wait for it. */
+/* No constant takes a working device so long, so it hangs, or the caller holds every stream. */
+#define UPLOAD_TIMEOUT_NS (UINT64_C(60) * TRIB__NS_PER_SECOND)
+#define UPLOAD_PIECE_BYTES (UINT64_C(4) << 20)
+
+/* Copy host memory to the device and wait for it, a piece at a time through the stream's staging
+ * memory: so a device that hangs is left with an address of ours, not of the builder's. */
+static trib_status copy_in_pieces(trib_model *model, struct trib_stream *stream, char *target,
+                                  const struct trib__constant *from, trib_error *err)
+{
+        const struct trib__backend *backend = model->device->backend;
+        uint64_t                    piece;
+        trib_status                 status = TRIB_OK;
+
+        for (uint64_t at = 0; status == TRIB_OK && at < from->bytes; at += piece) {
+                uint64_t value;
+                void    *staging;
+
+                piece = from->bytes - at < UPLOAD_PIECE_BYTES ? from->bytes - at
+                                                              : UPLOAD_PIECE_BYTES;
+                status = trib__stream_staging(stream, piece, &staging, err);
+                if (status != TRIB_OK)
+                        return status;
+                memcpy(staging, (const char *)from->data + at, piece);
+                value = trib__stream_next_value(stream);
+                status = backend->copy(stream->queue, target + at, staging, piece, value, err);
+                if (status == TRIB_OK)
+                        status = backend->park(stream->queue, value,
+                                               trib__deadline_after(UPLOAD_TIMEOUT_NS), err);
+                if (status == TRIB_OK)
+                        status = backend->result(stream->queue, value, err);
+        }
+        return status;
+}
+
 static trib_status upload_constant(trib_model *model, uint32_t index,
                                    const struct trib__constant *from, struct trib_stream *stream,
                                    trib_error *err)
 {
-        const struct trib__backend *backend = model->device->backend;
-        void                       *address;
-        uint64_t                    size, value;
-        trib_status                 status;
+        void       *address;
+        uint64_t    size;
+        trib_status status;
 
         status = trib__memory_alloc(model->device->memory, stream->index, from->bytes,
                                     &model->handles[index], err);
@@ -286,13 +318,7 @@ static trib_status upload_constant(trib_model *model, uint32_t index,
         if (status != TRIB_OK)
                 return status;
         model->constants[index] = address;
-        value = trib__stream_next_value(stream);
-        status = backend->copy(stream->queue, address, from->data, from->bytes, value, err);
-        if (status == TRIB_OK)
-                status = backend->park(stream->queue, value, TRIB__NEVER, err);
-        if (status == TRIB_OK)
-                status = backend->result(stream->queue, value, err);
-        return status;
+        return copy_in_pieces(model, stream, address, from, err);
 }
 
 static trib_status upload(trib_model *model, const struct trib__graph *graph, trib_error *err)
@@ -302,7 +328,8 @@ static trib_status upload(trib_model *model, const struct trib__graph *graph, tr
 
         if (graph->n_constants == 0)
                 return TRIB_OK;
-        status = trib__stream_lease_any(model->device->pool, TRIB__NEVER, &stream, err);
+        status = trib__stream_lease_any(model->device->pool,
+                                        trib__deadline_after(UPLOAD_TIMEOUT_NS), &stream, err);
         if (status != TRIB_OK)
                 return status;
         for (uint32_t i = 0; status == TRIB_OK && i < graph->n_constants; i++) {
@@ -310,7 +337,8 @@ static trib_status upload(trib_model *model, const struct trib__graph *graph, tr
                 if (status != TRIB_OK)
                         trib__error_prefix(err, "constant %u of %u", i, graph->n_constants);
         }
-        trib__stream_return(stream, false);
+        /* What timed out is still on the stream. */
+        trib__stream_return(stream, status == TRIB_TIMED_OUT);
         return status;
 }
 

@@ -18,8 +18,9 @@
 #define LEASED UINT64_C(1)
 #define HUNG UINT64_C(2)
 
-/* A thread that waited so long is handed the next stream. As the starving mode of Go's mutex. */
-#define STARVING_NS (TRIB__NS_PER_SECOND / 1000)
+/* A thread that waited so long is handed the next stream: about a time slice of the scheduler, so
+ * that handing over costs no more than being descheduled would. (The starving mode of Go's mutex.) */
+#define STARVING_NS (TRIB__NS_PER_SECOND / 250)
 /* How often a waiter looks at hung streams, which nobody returns. */
 #define HUNG_LOOK_NS (TRIB__NS_PER_SECOND / 100)
 
@@ -421,10 +422,13 @@ static void serve_waiters(struct trib__stream_pool *pool, struct trib_stream *st
         uint64_t       seen = FREE;
 
         trib__lock(&pool->mutex);
+        /* The first that still needs a stream and is starving, or has not been woken: a woken one
+         * is on its way to look, and this stream may serve the next as well. */
         first = pool->first;
-        while (first != NULL && first->handed != NULL)
+        while (first != NULL &&
+               (first->handed != NULL || (first->is_woken && !first->is_starving)))
                 first = first->next;
-        if (first == NULL || (first->is_woken && !first->is_starving)) {
+        if (first == NULL) {
                 trib__unlock(&pool->mutex);
                 return;
         }

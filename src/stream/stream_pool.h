@@ -12,7 +12,7 @@
  * What happens when more threads than streams run (`policy`):
  *   share: a thread without a home, or whose home is leased, borrows any idle stream; when there
  *          is none it queues. Threads that run may overtake those that wait (that keeps cores
- *          busy with warm caches), but once the first in the queue has waited 1 ms the next
+ *          busy with warm caches), but once the first in the queue has waited 4 ms the next
  *          stream that comes back is handed to it: nobody starves.
  *   wait:  a thread without a home waits until one is given back: by a thread that ends, or,
  *          while others wait, by a thread that finishes a request.

@@ -5,7 +5,7 @@
 
 #include "stream/stream_pool.h"
 
-#define TRIB__MAX_DEVICES 64
+#define TRIB__MAX_DEVICES 16
 #define TRIB__NO_HOME UINT32_MAX
 
 /* A place in the static table, taken by a pool while it lives. */

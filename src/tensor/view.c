@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "tensor/tensor_priv.h"
+#include "tensor/view.h"
 
 void trib__packed_strides(int rank, const int64_t *shape, int64_t *strides)
 {
@@ -15,18 +16,29 @@ void trib__packed_strides(int rank, const int64_t *shape, int64_t *strides)
         }
 }
 
+void trib__tensor_view(trib_tensor *tensor, trib_dtype dtype, void *data, int rank,
+                       const int64_t *shape)
+{
+        uint64_t stride = 1; /* wraps on shapes that trib_tensor_check refuses */
+        bool     is_valid = rank >= 0 && rank <= TRIB_MAX_RANK && (rank == 0 || shape != NULL);
+
+        tensor->data = data;
+        tensor->dtype = dtype;
+        tensor->rank = is_valid ? rank : -1;
+        for (int d = TRIB_MAX_RANK - 1; d >= 0; d--) {
+                bool is_used = d < tensor->rank;
+
+                tensor->shape[d] = is_used ? shape[d] : 0;
+                tensor->strides[d] = is_used ? (int64_t)stride : 0;
+                stride *= is_used && shape[d] > 1 ? (uint64_t)shape[d] : 1;
+        }
+}
+
 trib_tensor trib_tensor_from(trib_dtype dtype, void *data, int rank, const int64_t *shape)
 {
-        trib_tensor tensor = trib__tensor_none();
+        trib_tensor tensor;
 
-        tensor.data = data;
-        tensor.dtype = dtype;
-        if (rank < 0 || rank > TRIB_MAX_RANK || (rank > 0 && shape == NULL))
-                return tensor;
-        tensor.rank = rank;
-        for (int d = 0; d < rank; d++)
-                tensor.shape[d] = shape[d];
-        trib__packed_strides(rank, tensor.shape, tensor.strides);
+        trib__tensor_view(&tensor, dtype, data, rank, shape);
         return tensor;
 }
 

@@ -46,9 +46,19 @@ struct making {
         const struct trib__onednn_prim    *donor; /* of the same step for other shapes, or NULL */
 };
 
+/* NULL for an absent operand. */
 static const void *constant(const struct making *m, uint32_t input)
 {
-        return m->params->constants[m->step->inputs[input].index];
+        const struct trib__operand *operand = &m->step->inputs[input];
+
+        return operand->place == TRIB__PLACE_CONSTANT ? m->params->constants[operand->index]
+                                                      : NULL;
+}
+
+static enum trib__onednn_precision precision_of(const struct making *m, trib_dtype dtype)
+{
+        return m->params->is_medium && dtype == TRIB_F32 ? TRIB__ONEDNN_MEDIUM
+                                                         : TRIB__ONEDNN_HIGH;
 }
 
 static trib_status make_linear(const struct making *m, struct trib__onednn_prim **out,
@@ -62,12 +72,29 @@ static trib_status make_linear(const struct making *m, struct trib__onednn_prim 
         p.k = w->shape[1];
         p.n = w->shape[0];
         p.dtype = w->dtype;
-        p.precision = m->params->is_medium && p.dtype == TRIB_F32 ? TRIB__ONEDNN_MEDIUM
-                                                                  : TRIB__ONEDNN_HIGH;
+        p.precision = precision_of(m, p.dtype);
         p.activation = activation_of(step->activation);
         p.weights_are_nk = true;
         p.weights = constant(m, 1);
         p.bias = step->n_inputs > 2 ? constant(m, 2) : NULL;
+        p.donor = m->donor;
+        return trib__onednn_linear_create(m->lib, &p, out, err);
+}
+
+/* A product with a constant matrix is a linear step whose weights stand the other way round: they
+ * are packed once. */
+static trib_status make_constant_matmul(const struct making *m, struct trib__onednn_prim **out,
+                                        trib_error *err)
+{
+        const struct trib__operand       *a = &m->step->inputs[0], *b = &m->step->inputs[1];
+        struct trib__onednn_linear_params p = { 0 };
+
+        p.m = span(a, 0, a->rank - 1);
+        p.k = b->shape[0];
+        p.n = b->shape[1];
+        p.dtype = a->dtype;
+        p.precision = precision_of(m, p.dtype);
+        p.weights = constant(m, 1);
         p.donor = m->donor;
         return trib__onednn_linear_create(m->lib, &p, out, err);
 }
@@ -78,6 +105,8 @@ static trib_status make_matmul(const struct making *m, struct trib__onednn_prim 
         const struct trib__operand       *a = &m->step->inputs[0], *b = &m->step->inputs[1];
         struct trib__onednn_matmul_params p = { 0 };
 
+        if (b->place == TRIB__PLACE_CONSTANT && b->rank == 2)
+                return make_constant_matmul(m, out, err);
         p.a_batch = span(a, 0, a->rank - 2);
         p.b_batch = span(b, 0, b->rank - 2);
         /* Two leading dimensions or more may repeat in ways that one batch number cannot say. */
@@ -90,8 +119,7 @@ static trib_status make_matmul(const struct making *m, struct trib__onednn_prim 
         p.k = a->shape[a->rank - 1];
         p.n = b->shape[b->rank - 1];
         p.dtype = a->dtype;
-        p.precision = m->params->is_medium && p.dtype == TRIB_F32 ? TRIB__ONEDNN_MEDIUM
-                                                                  : TRIB__ONEDNN_HIGH;
+        p.precision = precision_of(m, p.dtype);
         return trib__onednn_matmul_create(m->lib, &p, out, err);
 }
 

@@ -74,8 +74,8 @@ enum trib__sim_fault_kind {
 
 #define TRIB__SIM_MAX_FAULTS 32
 
-/* Arrange a fault for work number `work`, not submitted yet. False when TRIB__SIM_MAX_FAULTS are
- * waiting already. */
+/* Arrange a fault for work number `work`. False if that has been submitted already, or when
+ * TRIB__SIM_MAX_FAULTS are waiting. */
 bool trib__sim_fault(trib__device *device, uint64_t work, enum trib__sim_fault_kind kind,
                      uint64_t amount);
 
@@ -84,8 +84,9 @@ bool trib__sim_fault(trib__device *device, uint64_t work, enum trib__sim_fault_k
 bool trib__sim_hang(trib__device *device, uint32_t queue);
 bool trib__sim_unhang(trib__device *device, uint32_t queue);
 
-/* The device is lost for good: no timeline moves any more, and when this returns it touches no
- * memory any more. Every park and launch gives TRIB_DEVICE_LOST. */
+/* The device is lost for good: no work ends any more, and when this returns it touches no memory
+ * any more. Every park for what has not ended, and every launch and copy, gives TRIB_DEVICE_LOST;
+ * a launch or copy that is refused so still raises the timeline, as any that is refused. */
 void trib__sim_lose(trib__device *device);
 
 #endif

@@ -105,6 +105,7 @@ struct trib__queue {
         struct trib__sim_item *head;
         struct trib__sim_item *tail;
         struct trib__sim_item *spare;  /* finished items, to be used again              */
+        uint64_t               done;   /* value of the last work that ended             */
         uint64_t               ready;  /* when the head may start                       */
         uint64_t               end;    /* when the running piece ends                   */
         uint32_t               executor; /* that it runs on; TRIB__SIM_NONE: the copier */

@@ -229,17 +229,16 @@ static void enter_locked(trib__device *device, trib__queue *queue, struct trib__
         trib__signal(&device->work);
 }
 
-/* A work that was refused: its value is reached with the work before it, or now. */
+/* A work that was refused: its value is reached with the work before it, or now. On a lost device
+ * nothing before it will ever end or touch memory, so that is now, too. */
 static void refuse_locked(trib__device *device, trib__queue *queue, uint64_t value,
                           const trib_error *err) TRIB__REQUIRES(device->mutex)
 {
         struct trib__sim_item *last = NULL;
 
-        if (device->is_lost)
-                return;
         trib__sim_record_locked(device, queue, value, err->status, err->message);
         for (struct trib__sim_item *item = queue->head; item != NULL; item = item->next) {
-                if (item->kind != TRIB__SIM_WAIT)
+                if (item->kind != TRIB__SIM_WAIT && !device->is_lost)
                         last = item;
         }
         if (last != NULL)
@@ -402,11 +401,10 @@ trib_status trib__sim_result(trib__queue *queue, uint64_t value, trib_error *err
                         status = trib__fail(err, queue->failures[i].status, "%s",
                                             queue->failures[i].message);
         }
-        if (status == TRIB_OK && trib__sim_completed(queue) < value)
-                status = device->is_lost
-                                 ? trib__fail(err, TRIB_DEVICE_LOST,
-                                              "the simulated device is lost")
-                                 : trib__fail(err, TRIB_PENDING, "work is not finished yet");
+        if (status == TRIB_OK && device->is_lost && queue->done < value)
+                status = trib__fail(err, TRIB_DEVICE_LOST, "the simulated device is lost");
+        else if (status == TRIB_OK && trib__sim_completed(queue) < value)
+                status = trib__fail(err, TRIB_PENDING, "the work is not finished yet");
         trib__unlock(&device->mutex);
         return status;
 }

@@ -319,6 +319,7 @@ static void end_locked(trib__device *device, trib__queue *queue, uint64_t time)
         }
         if (item->status != TRIB_OK)
                 trib__sim_record_locked(device, queue, item->value, item->status, item->message);
+        queue->done = item->value;
         raise_to = item->raise_to;
         pop_locked(device, queue);
         trib__sim_raise_locked(device, queue, raise_to, time);

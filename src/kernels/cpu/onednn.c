@@ -18,9 +18,9 @@
 #include "base/error.h"
 #include "base/sync.h"
 
-#define INSTALL_HINT                                                                       \
-        "install it with apt-get: libdnnl2 (Debian 12, Ubuntu 22.04), libdnnl3.6 (Debian " \
-        "13), libdnnl3 (Ubuntu 24.04)"
+#define INSTALL_HINT                                                                    \
+        "install it with apt-get: libdnnl2 (Debian 12), libdnnl3.6 (Debian 13), libdnnl3 " \
+        "(Ubuntu 24.04)"
 
 /* Debian 13 names the library by its minor version too: libdnnl.so.3.6. */
 #define NEWEST_MINOR 31
