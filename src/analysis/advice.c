@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* advice.c: how many threads to use, for three aims, each with its reason.
+ *
+ * latency     the point of greatest power, throughput / latency: the best exchange of one for the
+ *             other (in a closed loop without measured latency: latency = threads / throughput)
+ * production  the knee: the point farthest above the chord of the curve, both axes scaled to 0..1
+ * batch       the fewest threads that reach 98 % of the highest throughput
+ *
+ * When the audit found that the numbers under the advice do not hold, the reason says so. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analysis/analysis_priv.h"
+
+#define BATCH_REACHES 0.98
+
+/* A curve that rises less than this from its first point has no knee: more threads give nothing. */
+#define KNEE_RISE 1.05
+
+const struct trib__sweep *trib__results_advised_sweep(const struct trib__results *results)
+{
+        const struct trib__sweep *advised = NULL;
+
+        for (size_t i = 0; i < results->sweep_count; i++) {
+                const struct trib__sweep *sweep = results->sweeps[i];
+
+                if (sweep->kind != TRIB__SWEEP_THREADS || sweep->point_count == 0)
+                        continue;
+                if (advised == NULL
+                    || (trib__workload_is_same(&advised->workload, &sweep->workload)
+                        && strcmp(advised->source, sweep->source) == 0
+                        && trib__sweep_best(sweep)->ops_per_s
+                                   > trib__sweep_best(advised)->ops_per_s))
+                        advised = sweep;
+        }
+        return advised;
+}
+
+static const struct trib__point *most_power(const struct trib__sweep *sweep)
+{
+        const struct trib__point *best = NULL;
+        double                    most = 0;
+
+        for (size_t i = 0; i < sweep->point_count; i++) {
+                const struct trib__point *point = &sweep->points[i];
+                double power = point->ops_per_s / trib__point_latency_us(point);
+
+                if (best == NULL || power > most) {
+                        best = point;
+                        most = power;
+                }
+        }
+        return best;
+}
+
+/* How far a point lies above the chord of the curve, both axes scaled to 0..1. */
+static double above_chord(const struct trib__sweep *sweep, const struct trib__point *point,
+                          double lowest, double highest)
+{
+        double first = sweep->points[0].threads;
+        double last = sweep->points[sweep->point_count - 1].threads;
+
+        return (point->ops_per_s - lowest) / (highest - lowest)
+               - (point->threads - first) / (last - first);
+}
+
+static const struct trib__point *knee(const struct trib__sweep *sweep)
+{
+        const struct trib__point *first = &sweep->points[0], *best = first;
+        double highest = trib__sweep_best(sweep)->ops_per_s, lowest = first->ops_per_s;
+
+        if (highest < KNEE_RISE * first->ops_per_s)
+                return first;
+        for (size_t i = 0; i < sweep->point_count; i++)
+                lowest = fmin(lowest, sweep->points[i].ops_per_s);
+        for (size_t i = 1; i < sweep->point_count; i++)
+                if (above_chord(sweep, &sweep->points[i], lowest, highest)
+                    > above_chord(sweep, best, lowest, highest))
+                        best = &sweep->points[i];
+        return best;
+}
+
+/* Whether the audit found this about the sweep, or about the whole run. */
+static bool has_finding(const struct trib__results *results, const struct trib__sweep *sweep,
+                        const char *code)
+{
+        for (size_t i = 0; i < results->finding_count; i++) {
+                const struct trib__finding *finding = &results->findings[i];
+
+                if (strcmp(finding->code, code) != 0)
+                        continue;
+                if (finding->sweeps[0] < 0)
+                        return true;
+                for (int k = 0; k < 2; k++)
+                        if (finding->sweeps[k] >= 0
+                            && results->sweeps[finding->sweeps[k]] == sweep)
+                                return true;
+        }
+        return false;
+}
+
+/* The highest 1-thread throughput of the same workload under the same policy in another sweep,
+ * 0 when there is none. */
+static double other_baseline(const struct trib__results *results, const struct trib__sweep *sweep)
+{
+        double highest = 0;
+
+        for (size_t i = 0; i < results->sweep_count; i++) {
+                const struct trib__sweep *other = results->sweeps[i];
+                const struct trib__point *one = trib__sweep_find_point(other, 1);
+
+                if (other != sweep && one != NULL && strcmp(other->policy, sweep->policy) == 0
+                    && trib__workload_is_same(&other->workload, &sweep->workload))
+                        highest = fmax(highest, one->ops_per_s);
+        }
+        return highest;
+}
+
+/* What the audit found that this advice does not survive. */
+static void add_doubts(const struct trib__results *results, const struct trib__sweep *sweep,
+                       const struct trib__point *point, struct trib__text *text)
+{
+        static const char *const codes[] = { "superlinear-baseline", "baseline-mismatch",
+                                             "cold-baseline",        "drift",
+                                             "unstable",             "interrupted" };
+        double other = other_baseline(results, sweep);
+        int    count = 0;
+
+        for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+                if (has_finding(results, sweep, codes[i]))
+                        trib__text_add(text, "%s%s", count++ == 0 ? "; do not rely on it yet: "
+                                                                  : ", ", codes[i]);
+        if (count == 0)
+                return;
+        if (has_finding(results, sweep, "baseline-mismatch") && other > 0 && point->threads > 1)
+                trib__text_add(text, "; against the other 1-thread baseline of %s ops/s, %s "
+                                     "give %.2fx",
+                               trib__grouped(other).text, trib__threads_text(point->threads).text,
+                               point->ops_per_s / other);
+        else
+                trib__text_add(text, "; see the findings");
+}
+
+static struct trib__text start(struct trib__recommendation *advice,
+                               const struct trib__sweep *sweep, const struct trib__point *point)
+{
+        advice->threads = point->threads;
+        (void)snprintf(advice->policy, sizeof(advice->policy), "%s", sweep->policy);
+        return trib__text_of(advice->why, sizeof(advice->why));
+}
+
+static void advise_latency(const struct trib__results *results, const struct trib__sweep *sweep,
+                           struct trib__recommendation *advice)
+{
+        const struct trib__point *point = most_power(sweep);
+        struct trib__text         text = start(advice, sweep, point);
+
+        trib__text_add(&text, "greatest power (throughput / latency): %s ops/s at %s a request",
+                       trib__grouped(point->ops_per_s).text,
+                       trib__duration_us(trib__point_latency_us(point)).text);
+        if (point->latency_us.mean <= 0 && point->latency_us.p50 <= 0)
+                trib__text_add(&text, " (latency taken as threads / throughput)");
+        add_doubts(results, sweep, point, &text);
+}
+
+static void advise_production(const struct trib__results *results,
+                              const struct trib__sweep *sweep,
+                              struct trib__recommendation *advice)
+{
+        const struct trib__point *point = knee(sweep);
+        const struct trib__point *best = trib__sweep_best(sweep);
+        struct trib__text         text = start(advice, sweep, point);
+
+        if (best->ops_per_s < KNEE_RISE * sweep->points[0].ops_per_s)
+                trib__text_add(&text, "throughput does not rise by 5 %% beyond %s",
+                               trib__threads_text(point->threads).text);
+        else
+                trib__text_add(&text, "knee of the curve: %.0f %% of the highest throughput, "
+                                      "beyond it each thread adds less than its part",
+                               100 * point->ops_per_s / best->ops_per_s);
+        add_doubts(results, sweep, point, &text);
+}
+
+static void advise_batch(const struct trib__results *results, const struct trib__sweep *sweep,
+                         struct trib__recommendation *advice)
+{
+        const struct trib__point *best = trib__sweep_best(sweep);
+        unsigned fewest = trib__sweep_fewest_reaching(sweep, BATCH_REACHES);
+        const struct trib__point *point = trib__sweep_find_point(sweep, fewest);
+        struct trib__text         text;
+
+        /* A throughput that is not positive reaches nothing; take the best point then. */
+        point = point != NULL ? point : best;
+        text = start(advice, sweep, point);
+        trib__text_add(&text, "fewest threads that reach 98 %% of the highest throughput "
+                              "(%s of %s ops/s)",
+                       trib__grouped(point->ops_per_s).text,
+                       trib__grouped(best->ops_per_s).text);
+        for (size_t i = 0; i < sweep->point_count; i++) {
+                if (sweep->points[i].threads >= point->threads)
+                        break;
+                if (!trib__points_overlap(&sweep->points[i], best))
+                        continue;
+                trib__text_add(&text, "; by the 95 %% intervals %s may be as good",
+                               trib__threads_text(sweep->points[i].threads).text);
+                break;
+        }
+        add_doubts(results, sweep, point, &text);
+}
+
+void trib__conclude_advice(struct trib__results *results)
+{
+        struct trib__recommendation *all[] = { &results->latency, &results->production,
+                                               &results->batch };
+        const struct trib__sweep *sweep = trib__results_advised_sweep(results);
+
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                memset(all[i], 0, sizeof(*all[i]));
+                if (sweep == NULL || sweep->point_count < 3)
+                        (void)snprintf(all[i]->why, sizeof(all[i]->why),
+                                       "advice needs a thread sweep of at least 3 thread counts");
+        }
+        if (sweep == NULL || sweep->point_count < 3)
+                return;
+        advise_latency(results, sweep, &results->latency);
+        advise_production(results, sweep, &results->production);
+        advise_batch(results, sweep, &results->batch);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* analysis_priv.h: what the files of this folder share: building texts, small statistics, and the
+ * stages that trib__results_conclude runs in order. */
+#ifndef TRIB_ANALYSIS_ANALYSIS_PRIV_H
+#define TRIB_ANALYSIS_ANALYSIS_PRIV_H
+
+#include "analysis/format.h"
+#include "analysis/measurements.h"
+
+/* Move every sweep of `from` to the end of `into`; on failure both are as they were. */
+TRIB_MUST_USE trib_status trib__results_adopt(struct trib__results *into,
+                                              struct trib__results *from, trib_error *err);
+
+/* The two-sided 95 % quantile of Student's t. */
+double trib__student_t95(size_t degrees);
+
+/* Whether the point has an interval, and whether two intervals share a value. Points without
+ * intervals overlap with nothing. */
+bool trib__point_has_ci(const struct trib__point *point);
+bool trib__points_overlap(const struct trib__point *a, const struct trib__point *b);
+
+/* The point of highest throughput; NULL when there is none. */
+const struct trib__point *trib__sweep_best(const struct trib__sweep *sweep);
+
+/* Mean latency of a request: measured, or threads / throughput, which a closed loop obeys. */
+double trib__point_latency_us(const struct trib__point *point);
+
+/* Fewest threads that reach `fraction` of the highest throughput; 0 when there is no point. */
+unsigned trib__sweep_fewest_reaching(const struct trib__sweep *sweep, double fraction);
+
+/* The sweep that advice is drawn from, or NULL: of the first thread sweep's workload, the policy
+ * with the highest throughput. */
+const struct trib__sweep *trib__results_advised_sweep(const struct trib__results *results);
+
+/* Measured peaks are good to a few percent; beyond this something is measured wrongly. */
+#define TRIB__ABOVE_LIMIT_PERCENT 105.0
+
+/* Stages; each reads what the ones before it wrote. */
+void trib__conclude_sweep(const struct trib__results *results, struct trib__sweep *sweep);
+void trib__conclude_limit(const struct trib__results *results, struct trib__sweep *sweep);
+void trib__conclude_bottleneck(const struct trib__results *results, struct trib__sweep *sweep);
+TRIB_MUST_USE trib_status trib__audit_sweep(struct trib__results *results,
+                                            const struct trib__sweep *sweep, trib_error *err);
+TRIB_MUST_USE trib_status trib__audit_across(struct trib__results *results, trib_error *err);
+TRIB_MUST_USE trib_status trib__audit_environment(struct trib__results *results,
+                                                  trib_error *err);
+void trib__conclude_advice(struct trib__results *results);
+
+#endif

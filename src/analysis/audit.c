@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* audit.c: what is wrong with the numbers of one sweep, each as a finding that quotes them.
+ * Results are checked against themselves and against physics before anybody relies on advice.
+ * Findings across sweeps and about the environment are in audit_across.c. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analysis/analysis_priv.h"
+#include "analysis/audit_priv.h"
+
+/* More than N times one thread, beyond what noise does. */
+#define SUPERLINEAR 1.05
+
+/* Two measurements of the 1-thread point that differ by more have drifted. */
+#define DRIFT 0.05
+
+/* A first round this much slower than the later ones met a cold device. */
+#define COLD 0.90
+
+/* Rounds that differ by more than this part of their median are not steady. */
+#define SPREAD 0.10
+
+/* Shares must sum to the measured latency within this. */
+#define SHARES_OFF 0.05
+
+void trib__finding_start(struct trib__finding_draft *draft, const char *code,
+                         trib__severity severity)
+{
+        memset(&draft->finding, 0, sizeof(draft->finding));
+        (void)snprintf(draft->finding.code, sizeof(draft->finding.code), "%s", code);
+        draft->finding.severity = severity;
+        draft->finding.sweeps[0] = draft->finding.sweeps[1] = -1;
+        draft->text = trib__text_of(draft->finding.text, sizeof(draft->finding.text));
+        draft->items = 0;
+        draft->left_out = 0;
+        draft->is_grouped = false;
+}
+
+void trib__finding_about(struct trib__finding_draft *draft, const struct trib__results *results,
+                         const struct trib__sweep *sweep)
+{
+        char name[400];
+        int  slot = draft->finding.sweeps[0] < 0 ? 0 : 1;
+
+        for (size_t i = 0; i < results->sweep_count; i++)
+                if (results->sweeps[i] == sweep)
+                        draft->finding.sweeps[slot] = (int)i;
+        if (slot == 1)
+                return;
+        trib__text_add(&draft->text, "%s",
+                       sweep->kind == TRIB__SWEEP_SIZES && draft->is_grouped
+                               ? "sizes"
+                               : trib__workload_text(&sweep->workload, name, sizeof(name)));
+        if (sweep->policy[0] != '\0')
+                trib__text_add(&draft->text, " (%s)", sweep->policy);
+        trib__text_add(&draft->text, ": ");
+}
+
+bool trib__finding_item(struct trib__finding_draft *draft)
+{
+        /* Keep room for the sentence that ends the text and for "and N more". */
+        if (draft->left_out > 0 || trib__text_room(&draft->text) < 330) {
+                draft->left_out++;
+                return false;
+        }
+        if (draft->items++ > 0)
+                trib__text_add(&draft->text, ", ");
+        return true;
+}
+
+trib_status trib__finding_end(struct trib__finding_draft *draft, struct trib__results *results,
+                              trib_error *err)
+{
+        return trib__results_add_finding(results, &draft->finding, err);
+}
+
+void trib__finding_end_list(struct trib__finding_draft *draft)
+{
+        if (draft->left_out > 0)
+                trib__text_add(&draft->text, " and %zu more", draft->left_out);
+}
+
+static trib_status audit_superlinear(struct trib__results *results,
+                                     const struct trib__sweep *sweep, trib_error *err)
+{
+        struct trib__finding_draft draft;
+        const struct trib__point  *one = trib__sweep_find_point(sweep, 1);
+
+        if (one == NULL)
+                return TRIB_OK;
+        trib__finding_start(&draft, "superlinear-baseline", TRIB__SEVERITY_WARNING);
+        trib__finding_about(&draft, results, sweep);
+        trib__text_add(&draft.text, "efficiency is ");
+        for (size_t i = 0; i < sweep->point_count; i++) {
+                const struct trib__point *point = &sweep->points[i];
+
+                if (point->efficiency > SUPERLINEAR && trib__finding_item(&draft))
+                        trib__text_add(&draft.text, "%.0f %% at %s", 100 * point->efficiency,
+                                       trib__threads_text(point->threads).text);
+        }
+        if (draft.items == 0)
+                return TRIB_OK;
+        trib__finding_end_list(&draft);
+        trib__text_add(&draft.text,
+                       "; N threads cannot do more than N times the work of one, so it is the "
+                       "1-thread baseline of %s ops/s that is too slow (cold clock, or a single "
+                       "stream that waits on latency): every speedup against it is overstated",
+                       trib__grouped(one->ops_per_s).text);
+        return trib__finding_end(&draft, results, err);
+}
+
+static bool intervals_overlap(const double a[2], const double b[2])
+{
+        return a[1] > 0 && b[1] > 0 && a[0] <= b[1] && b[0] <= a[1];
+}
+
+static trib_status audit_drift(struct trib__results *results, const struct trib__sweep *sweep,
+                               trib_error *err)
+{
+        const struct trib__baseline *baseline = &sweep->baseline;
+        struct trib__finding_draft   draft;
+        double                       change;
+
+        if (!baseline->is_measured || baseline->first_ops_per_s <= 0
+            || baseline->last_ops_per_s <= 0)
+                return TRIB_OK;
+        change = baseline->last_ops_per_s / baseline->first_ops_per_s - 1;
+        if (fabs(change) <= DRIFT || intervals_overlap(baseline->first_ci95, baseline->last_ci95))
+                return TRIB_OK;
+        trib__finding_start(&draft, "drift", TRIB__SEVERITY_WARNING);
+        trib__finding_about(&draft, results, sweep);
+        trib__text_add(&draft.text,
+                       "the 1-thread point gave %s ops/s at the start and %s at the end "
+                       "(%+.0f %%): the machine changed while it was measured (clock, heat, other "
+                       "work), so points measured at different times do not compare",
+                       trib__grouped(baseline->first_ops_per_s).text,
+                       trib__grouped(baseline->last_ops_per_s).text, 100 * change);
+        return trib__finding_end(&draft, results, err);
+}
+
+/* Two signs: the 1-thread point was clearly slower at the start of the run than at its end, or
+ * its first round slower than the median of all. */
+static trib_status audit_cold(struct trib__results *results, const struct trib__sweep *sweep,
+                              trib_error *err)
+{
+        const struct trib__baseline *baseline = &sweep->baseline;
+        const struct trib__point    *one = trib__sweep_find_point(sweep, 1);
+        struct trib__finding_draft   draft;
+        double                       first = 0, later = 0;
+
+        if (baseline->is_measured && baseline->first_ops_per_s < COLD * baseline->last_ops_per_s
+            && !intervals_overlap(baseline->first_ci95, baseline->last_ci95)) {
+                first = baseline->first_ops_per_s;
+                later = baseline->last_ops_per_s;
+        } else if (one != NULL && one->round_count >= 3
+                   && one->rounds[0] < COLD * one->ops_per_s) {
+                first = one->rounds[0];
+                later = one->ops_per_s;
+        }
+        if (!(first > 0))
+                return TRIB_OK;
+        trib__finding_start(&draft, "cold-baseline", TRIB__SEVERITY_WARNING);
+        trib__finding_about(&draft, results, sweep);
+        trib__text_add(&draft.text,
+                       "one thread began at %s ops/s and reached %s later: the baseline was "
+                       "measured cold; warm up for longer and measure again",
+                       trib__grouped(first).text, trib__grouped(later).text);
+        return trib__finding_end(&draft, results, err);
+}
+
+/* The point of a sweep that lies highest above its limit; NULL when none does. */
+static const struct trib__point *most_above(const struct trib__sweep *sweep)
+{
+        const struct trib__point *worst = NULL;
+
+        for (size_t i = 0; i < sweep->point_count; i++)
+                if (sweep->points[i].percent_of_limit > TRIB__ABOVE_LIMIT_PERCENT
+                    && (worst == NULL
+                        || sweep->points[i].percent_of_limit > worst->percent_of_limit))
+                        worst = &sweep->points[i];
+        return worst;
+}
+
+static trib_status audit_limit(struct trib__results *results, const struct trib__sweep *head,
+                               trib_error *err)
+{
+        struct trib__finding_draft draft;
+        const struct trib__sweep  *sweep;
+        char                       prefix[256];
+
+        trib__finding_start(&draft, "above-limit", TRIB__SEVERITY_ERROR);
+        draft.is_grouped = true;
+        trib__finding_about(&draft, results, head);
+        for (size_t at = 0; (sweep = trib__group_next(results, head, &at)) != NULL;) {
+                const struct trib__point *point = most_above(sweep);
+
+                if (point != NULL && trib__finding_item(&draft))
+                        trib__text_add(&draft.text,
+                                       "%s%s ops/s at %s is %.0f %% of the %s limit of %s",
+                                       trib__group_prefix(head, sweep, prefix, sizeof(prefix)),
+                                       trib__grouped(point->ops_per_s).text,
+                                       trib__threads_text(point->threads).text,
+                                       point->percent_of_limit, sweep->limit.bound,
+                                       trib__grouped(sweep->limit.ops_per_s).text);
+        }
+        if (draft.items == 0)
+                return TRIB_OK;
+        trib__finding_end_list(&draft);
+        trib__text_add(&draft.text, "; either the peak was measured too low (a busy machine), or "
+                                    "the work that is counted was not done");
+        return trib__finding_end(&draft, results, err);
+}
+
+/* The lowest and the highest of a point's rounds; false when they do not differ by much. */
+static bool is_unsteady(const struct trib__point *point, double range[2])
+{
+        range[0] = (double)INFINITY;
+        range[1] = 0;
+        for (size_t i = 0; i < point->round_count; i++) {
+                range[0] = fmin(range[0], point->rounds[i]);
+                range[1] = fmax(range[1], point->rounds[i]);
+        }
+        return point->round_count >= 2 && range[1] - range[0] > SPREAD * point->ops_per_s;
+}
+
+static trib_status audit_unstable(struct trib__results *results, const struct trib__sweep *head,
+                                  trib_error *err)
+{
+        struct trib__finding_draft draft;
+        const struct trib__sweep  *sweep;
+        char                       prefix[256];
+        double                     range[2];
+
+        trib__finding_start(&draft, "unstable", TRIB__SEVERITY_WARNING);
+        draft.is_grouped = true;
+        trib__finding_about(&draft, results, head);
+        trib__text_add(&draft.text, "rounds differ by more than 10 %% of their median: ");
+        for (size_t at = 0; (sweep = trib__group_next(results, head, &at)) != NULL;) {
+                for (size_t i = 0; i < sweep->point_count; i++) {
+                        const struct trib__point *point = &sweep->points[i];
+
+                        if (is_unsteady(point, range) && trib__finding_item(&draft))
+                                trib__text_add(&draft.text, "%s%s %s to %s ops/s",
+                                               trib__group_prefix(head, sweep, prefix,
+                                                                  sizeof(prefix)),
+                                               trib__threads_text(point->threads).text,
+                                               trib__grouped(range[0]).text,
+                                               trib__grouped(range[1]).text);
+                }
+        }
+        if (draft.items == 0)
+                return TRIB_OK;
+        trib__finding_end_list(&draft);
+        trib__text_add(&draft.text, "; something else used the machine, or its clock moved: "
+                                    "measure for longer, or on a quiet machine");
+        return trib__finding_end(&draft, results, err);
+}
+
+/* Promise 1: no thread count below 0.95x of a lower one. Where both intervals share a value it is
+ * not shown to be a dip, and `overlapping-intervals` speaks of it instead. */
+static trib_status audit_dip(struct trib__results *results, const struct trib__sweep *sweep,
+                             trib_error *err)
+{
+        struct trib__finding_draft draft;
+        const struct trib__point  *best = NULL;
+
+        if (sweep->kind != TRIB__SWEEP_THREADS)
+                return TRIB_OK;
+        trib__finding_start(&draft, "thread-dip", TRIB__SEVERITY_WARNING);
+        trib__finding_about(&draft, results, sweep);
+        trib__text_add(&draft.text, "more threads give less: ");
+        for (size_t i = 0; i < sweep->point_count; i++) {
+                const struct trib__point *point = &sweep->points[i];
+
+                if (best != NULL && trib__point_loses(point, best) && trib__finding_item(&draft))
+                        trib__text_add(&draft.text, "%s %s ops/s against %s at %u (%.2fx)",
+                                       trib__threads_text(point->threads).text,
+                                       trib__grouped(point->ops_per_s).text,
+                                       trib__grouped(best->ops_per_s).text, best->threads,
+                                       point->ops_per_s / best->ops_per_s);
+                if (best == NULL || point->ops_per_s > best->ops_per_s)
+                        best = point;
+        }
+        if (draft.items == 0)
+                return TRIB_OK;
+        trib__finding_end_list(&draft);
+        return trib__finding_end(&draft, results, err);
+}
+
+/* Neighbours whose medians differ as if it meant something, while their intervals share values. */
+static trib_status audit_overlap(struct trib__results *results, const struct trib__sweep *head,
+                                 trib_error *err)
+{
+        struct trib__finding_draft draft;
+        const struct trib__sweep  *sweep;
+        char                       prefix[256];
+
+        trib__finding_start(&draft, "overlapping-intervals", TRIB__SEVERITY_INFO);
+        draft.is_grouped = true;
+        trib__finding_about(&draft, results, head);
+        for (size_t at = 0; (sweep = trib__group_next(results, head, &at)) != NULL;) {
+                for (size_t i = 1; i < sweep->point_count; i++) {
+                        const struct trib__point *a = &sweep->points[i - 1];
+                        const struct trib__point *b = &sweep->points[i];
+
+                        if (fabs(b->ops_per_s / a->ops_per_s - 1) >= TRIB__DIFFERENCE
+                            && trib__points_overlap(a, b) && trib__finding_item(&draft))
+                                trib__text_add(&draft.text, "%s%u and %s (%s and %s ops/s)",
+                                               trib__group_prefix(head, sweep, prefix,
+                                                                  sizeof(prefix)),
+                                               a->threads, trib__threads_text(b->threads).text,
+                                               trib__grouped(a->ops_per_s).text,
+                                               trib__grouped(b->ops_per_s).text);
+                }
+        }
+        if (draft.items == 0)
+                return TRIB_OK;
+        trib__finding_end_list(&draft);
+        trib__text_add(&draft.text, "; the 95 %% intervals share values, so these differences "
+                                    "are not shown; more rounds would tell");
+        return trib__finding_end(&draft, results, err);
+}
+
+static trib_status audit_requests(struct trib__results *results, const struct trib__sweep *sweep,
+                                  trib_error *err)
+{
+        struct trib__finding_draft draft;
+        trib_status                status = TRIB_OK;
+
+        trib__finding_start(&draft, "request-errors", TRIB__SEVERITY_ERROR);
+        trib__finding_about(&draft, results, sweep);
+        trib__text_add(&draft.text, "requests failed: ");
+        for (size_t i = 0; i < sweep->point_count; i++)
+                if (sweep->points[i].errors > 0 && trib__finding_item(&draft))
+                        trib__text_add(&draft.text, "%s of %s at %s",
+                                       trib__grouped((double)sweep->points[i].errors).text,
+                                       trib__grouped((double)sweep->points[i].requests).text,
+                                       trib__threads_text(sweep->points[i].threads).text);
+        trib__finding_end_list(&draft);
+        if (draft.items > 0)
+                status = trib__finding_end(&draft, results, err);
+        return status;
+}
+
+static trib_status audit_shares(struct trib__results *results, const struct trib__sweep *sweep,
+                                trib_error *err)
+{
+        struct trib__finding_draft draft;
+
+        trib__finding_start(&draft, "shares-mismatch", TRIB__SEVERITY_WARNING);
+        trib__finding_about(&draft, results, sweep);
+        trib__text_add(&draft.text, "the parts of a request's time sum to ");
+        for (size_t i = 0; i < sweep->point_count; i++) {
+                const struct trib__point *point = &sweep->points[i];
+                double                    sum = 0;
+
+                for (size_t k = 0; k < point->share_count; k++)
+                        sum += point->shares[k].fraction;
+                if (point->share_count > 0 && fabs(sum - 1) > SHARES_OFF
+                    && trib__finding_item(&draft))
+                        trib__text_add(&draft.text, "%.0f %% of its latency at %s", 100 * sum,
+                                       trib__threads_text(point->threads).text);
+        }
+        if (draft.items == 0)
+                return TRIB_OK;
+        trib__finding_end_list(&draft);
+        trib__text_add(&draft.text, "; the attribution is not complete there");
+        return trib__finding_end(&draft, results, err);
+}
+
+typedef trib_status (*check_function)(struct trib__results *, const struct trib__sweep *,
+                                      trib_error *);
+
+trib_status trib__audit_sweep(struct trib__results *results, const struct trib__sweep *sweep,
+                              trib_error *err)
+{
+        static const check_function each[] = { audit_superlinear, audit_drift,    audit_cold,
+                                               audit_dip,         audit_requests, audit_shares };
+        static const check_function grouped[] = { audit_limit, audit_unstable, audit_overlap };
+        trib_status status = TRIB_OK;
+
+        for (size_t i = 0; i < sizeof(each) / sizeof(each[0]) && status == TRIB_OK; i++)
+                status = each[i](results, sweep, err);
+        if (sweep->kind == TRIB__SWEEP_SIZES && !trib__sweep_is_first_of_run(results, sweep))
+                return status;
+        for (size_t i = 0; i < sizeof(grouped) / sizeof(grouped[0]) && status == TRIB_OK; i++)
+                status = grouped[i](results, sweep, err);
+        return status;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* measurements.h: what was measured, and what follows from it, as plain data.
+ *
+ * Nouns. A *point* is one (workload, policy, thread count): the median throughput of its rounds
+ * and the latency of its requests. A *sweep* is the points of one workload under one policy; a
+ * sizes run is one sweep a size. *Results* are the sweeps of one run on one device, and, once
+ * trib__results_conclude has run, the conclusions: fit, saturation, limit, bottleneck, advice and
+ * findings.
+ *
+ *     results ── sweeps[] ── points[] ── rounds[]
+ *        ├── machine, device (with its measured peaks)
+ *        └── advice, findings[]
+ *
+ * Who fills what: members under "Measured" are filled by the one who measures (loadgen, a file
+ * reader); members under "Concluded" are written by trib__results_conclude alone, which may be
+ * called again after more was measured. A measured number that is not known is 0.
+ *
+ * One "op" is one request: one inference of the workload at its batch size.
+ *
+ * Locks: none. Results belong to one thread at a time. */
+#ifndef TRIB_ANALYSIS_MEASUREMENTS_H
+#define TRIB_ANALYSIS_MEASUREMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tributary/status.h>
+
+#define TRIB__RESULTS_SCHEMA 1
+
+/* Bounds that hold for every results object, whoever fills it. */
+#define TRIB__THREADS_MAX 65536u
+#define TRIB__SWEEPS_MAX 1024u
+#define TRIB__POINTS_MAX 1024u   /* of one sweep */
+#define TRIB__ROUNDS_MAX 65536u  /* of one point */
+#define TRIB__SHARES_MAX 12u
+#define TRIB__FINDINGS_MAX 4096u
+
+#define TRIB__NAME_BYTES 64
+#define TRIB__TEXT_BYTES 768
+
+typedef enum trib__sweep_kind {
+        TRIB__SWEEP_THREADS, /* one workload over many thread counts: fit, saturation, advice */
+        TRIB__SWEEP_SIZES    /* one size of a sizes run, at few thread counts                 */
+} trib__sweep_kind;
+
+typedef enum trib__severity {
+        TRIB__SEVERITY_INFO,    /* good to know                                */
+        TRIB__SEVERITY_WARNING, /* read the numbers with this in mind          */
+        TRIB__SEVERITY_ERROR    /* conclusions drawn from these numbers fail   */
+} trib__severity;
+
+/* What one request runs. Sizes are 0 for a model; `model` is empty for a built-in workload. */
+struct trib__workload {
+        char    kind[TRIB__NAME_BYTES];  /* "linear", "mlp", ..., "model"; "" = not known */
+        int64_t in_features;
+        int64_t out_features;
+        int64_t batch;
+        char    dtype[16];               /* "f32", "bf16", ...; "" = not known */
+        char    model[256];
+        /* Cost of one op; 0 = not known. Bytes: what it must move when nothing stays in a cache. */
+        double  flops_per_op;
+        double  bytes_per_op;
+        double  submissions_per_op;      /* 0 is read as 1 */
+};
+
+/* What the device was measured to be able to do at most; 0 = not measured. */
+struct trib__peaks {
+        double   flops_per_s_unit; /* one parallel unit (core), at the workload's dtype          */
+        unsigned parallel_units;   /* how many of them run at once                               */
+        double   flops_per_s;      /* all units together, when measured so: wins over the product */
+        double   bytes_per_s;      /* memory bandwidth, all units together                       */
+        double   cache_bytes;      /* an op that moves fewer bytes can live in the last-level
+                                    * cache: memory bandwidth is then no bound for it            */
+        double   submissions_per_s; /* of the whole device */
+};
+
+struct trib__machine {
+        char     cpu_model[128];
+        unsigned logical_cores;    /* that this process may use; 0 = not known */
+        unsigned physical_cores;   /* 0 = not known */
+        uint64_t memory_bytes;
+        char     os[128];
+};
+
+struct trib__device_facts {
+        char name[TRIB__NAME_BYTES];           /* "cpu:0"; "" = not known */
+        char text[128];                        /* as people would call it */
+        char kernel_library[128];              /* "oneDNN 3.7.1", "reference" */
+        char precision[16];                    /* "high", "medium" */
+        struct trib__peaks peaks;
+};
+
+/* One part of a request's time, in order of occurrence: "admission", "lock", "submission",
+ * "queue", "device", "copy", "notification", ... */
+struct trib__share {
+        char   name[24];
+        double us;       /* mean per request; 0 when only the fraction is known */
+        double fraction; /* of the mean latency; conclude fills it from `us` when 0 */
+};
+
+struct trib__latency_us {
+        double mean, p50, p90, p99, p999, max; /* 0 = not measured */
+};
+
+/* How the run was made; 0 = not known. */
+struct trib__run_facts {
+        bool     is_present;
+        uint64_t seed;            /* of data and of the order of the rounds              */
+        unsigned rounds;          /* windows of each point ...                           */
+        double   round_seconds;   /* ... this long, unless requests were slow            */
+        unsigned streams;         /* --streams; 0 = the device's own number              */
+        double   first_answer_ms; /* from the start of the process to the first result   */
+};
+
+struct trib__point {
+        /* Measured. */
+        unsigned threads;               /* 1..TRIB__THREADS_MAX */
+        double   ops_per_s;             /* median of rounds; with rounds, conclude computes it */
+        double   ops_per_s_ci95[2];     /* {0, 0} = not known; with rounds, conclude computes it */
+        double  *rounds;                /* ops/s of each round in order; owned */
+        size_t   round_count;
+        struct trib__latency_us latency_us;
+        uint64_t requests;
+        uint64_t errors;
+        struct trib__share *shares;     /* owned; by trib__point_add_share */
+        size_t   share_count;
+        /* Concluded. */
+        double   speedup;               /* against the 1-thread point; 0 = there is none */
+        double   efficiency;            /* speedup / threads */
+        double   percent_of_limit;      /* 0 = no limit known */
+        /* Storage. */
+        size_t   round_capacity;
+};
+
+/* The 1-thread point is measured first and again last; what each of the two gave. */
+struct trib__baseline {
+        bool   is_measured;
+        double first_ops_per_s, first_ci95[2];
+        double last_ops_per_s, last_ci95[2];
+};
+
+/* X(N) = lambda N / (1 + sigma (N-1) + kappa N (N-1)) */
+struct trib__fit {
+        bool   is_present;
+        char   reason[160];             /* why there is none */
+        double lambda, sigma, kappa;
+        double se[3];                   /* standard errors of lambda, sigma, kappa; NAN when the
+                                         * points leave no degree of freedom */
+        double ci95[3][2];              /* same order; sigma and kappa end at 0 */
+        double peak_threads;            /* 0 = the curve has no peak */
+        double r2;
+};
+
+struct trib__limit {
+        bool   is_present;
+        double ops_per_s;
+        char   bound[24];               /* "compute", "memory-bandwidth", "submission" */
+};
+
+struct trib__bottleneck {
+        char primary[24];               /* "cores", "compute", "memory-bandwidth", "submission",
+                                         * "lock", "unknown" */
+        char evidence[TRIB__TEXT_BYTES];
+};
+
+struct trib__sweep {
+        /* Measured. */
+        struct trib__workload workload;
+        char     policy[16];            /* "direct", "merged", ...; "" = not known */
+        trib__sweep_kind kind;
+        char     source[128];           /* file it was read from; "" = measured here */
+        struct trib__point *points;     /* conclude sorts them by threads; owned */
+        size_t   point_count;
+        struct trib__baseline baseline;
+        /* Concluded. */
+        struct trib__fit        fit;
+        unsigned                saturation_threads; /* 0 = not known */
+        unsigned                saturation_ci95[2]; /* what the points' intervals allow */
+        struct trib__limit      limit;
+        struct trib__bottleneck bottleneck;
+        /* Storage. */
+        size_t   point_capacity;
+};
+
+struct trib__recommendation {
+        unsigned threads;               /* 0 = none can be given; `why` says why not */
+        char     policy[16];
+        char     why[TRIB__TEXT_BYTES];
+};
+
+struct trib__finding {
+        char            code[32];
+        trib__severity  severity;
+        char            text[TRIB__TEXT_BYTES];
+        int             sweeps[2];      /* indexes of the sweeps it is about; -1 = none */
+};
+
+struct trib__results {
+        /* Measured. */
+        int    schema;                  /* TRIB__RESULTS_SCHEMA */
+        char   tool[TRIB__NAME_BYTES];  /* "tributary 0.1.0" */
+        struct trib__machine      machine;
+        struct trib__device_facts device;
+        struct trib__run_facts    run;
+        struct trib__sweep      **sweeps; /* owned, each on its own: addresses stay */
+        size_t sweep_count;
+        bool   is_complete;             /* false: interrupted, this is what was measured so far */
+        /* Concluded. */
+        struct trib__recommendation latency, production, batch;
+        struct trib__finding *findings; /* owned */
+        size_t finding_count;
+        /* Storage. */
+        size_t sweep_capacity;
+        size_t finding_capacity;
+};
+
+/* What: empty results: schema and tool set, complete, nothing measured.
+ * Ownership: the caller destroys *out; NULL on failure.
+ * Threads: any, each on its own results (so for all below).   Blocks: no.
+ * Errors: TRIB_OUT_OF_MEMORY.   Since: 0.1 */
+TRIB_MUST_USE trib_status trib__results_create(struct trib__results **out, trib_error *err);
+void trib__results_destroy(struct trib__results *results); /* NULL is fine */
+
+/* What: append an empty sweep; *out stays valid as long as the results do.
+ * Errors: TRIB_OUT_OF_MEMORY, TRIB_OVERFLOW beyond TRIB__SWEEPS_MAX. */
+TRIB_MUST_USE trib_status trib__results_add_sweep(struct trib__results *results,
+                                                  struct trib__sweep **out, trib_error *err);
+
+/* What: append an empty point; *out is valid until the next point is added to the sweep.
+ * Errors: TRIB_INVALID_ARGUMENT when threads is out of range or already there,
+ * TRIB_OUT_OF_MEMORY, TRIB_OVERFLOW beyond TRIB__POINTS_MAX. */
+TRIB_MUST_USE trib_status trib__sweep_add_point(struct trib__sweep *sweep, unsigned threads,
+                                                struct trib__point **out, trib_error *err);
+
+/* What: the sweep's point of that many threads, or NULL. */
+struct trib__point *trib__sweep_find_point(const struct trib__sweep *sweep, unsigned threads);
+
+/* What: append the throughput of one round, which must be finite and above 0.
+ * Errors: TRIB_INVALID_ARGUMENT, TRIB_OUT_OF_MEMORY, TRIB_OVERFLOW. */
+TRIB_MUST_USE trib_status trib__point_add_round(struct trib__point *point, double ops_per_s,
+                                                trib_error *err);
+
+/* What: append a share of `us` microseconds per request.
+ * Errors: TRIB_INVALID_ARGUMENT, TRIB_OUT_OF_MEMORY, TRIB_OVERFLOW beyond TRIB__SHARES_MAX. */
+TRIB_MUST_USE trib_status trib__point_add_share(struct trib__point *point, const char *name,
+                                                double us, trib_error *err);
+
+/* What: write every "Concluded" member anew from the measured ones. Points are sorted by threads;
+ * points that have no throughput (never measured) are dropped. Needs no sweep to be full: what
+ * cannot be concluded is absent and says why.
+ * Errors: TRIB_OUT_OF_MEMORY. */
+TRIB_MUST_USE trib_status trib__results_conclude(struct trib__results *results, trib_error *err);
+
+/* What: append a finding of the one who measured, after trib__results_conclude, which writes all
+ * findings anew; beyond TRIB__FINDINGS_MAX it is dropped.
+ * Errors: TRIB_OUT_OF_MEMORY. */
+TRIB_MUST_USE trib_status trib__results_add_finding(struct trib__results *results,
+                                                    const struct trib__finding *finding,
+                                                    trib_error *err);
+
+/* What: "Linear 2048->1024, batch 32, f32", or the model's name. Returns `buffer`. */
+const char *trib__workload_text(const struct trib__workload *workload, char *buffer, size_t size);
+
+/* What: whether both run the same thing; an unknown dtype goes with any. */
+bool trib__workload_is_same(const struct trib__workload *a, const struct trib__workload *b);
+
+/* What: "info", "warning", "error". */
+const char *trib__severity_name(trib__severity severity);
+
+/* What: median and 95 % interval of the throughput of some rounds; `ci95` gets {0, 0} when one
+ * round says nothing about the spread. Sorts `values`. For the drift check of a baseline. */
+double trib__rounds_median(double *values, size_t count, double ci95[2]);
+
+#endif

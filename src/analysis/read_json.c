@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* read_json.c: our own JSON of schema 1, read back. Only what was measured is taken; conclusions
+ * in the file are ignored and drawn anew. Keys that we do not know are ignored: more may be added.
+ * Every message names the place as a path, e.g. "sweeps[2].points[0].threads". Takes no lock. */
+#include <jansson.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analysis/analysis_priv.h"
+#include "analysis/read.h"
+#include "base/error.h"
+
+/* The largest whole number that a double and a JSON reader elsewhere both hold exactly. */
+#define WHOLE_MAX INT64_C(9007199254740991)
+
+struct reader {
+        const struct trib__read_input *input;
+        trib_error                    *err;
+        struct trib__results          *results;
+        /* Where we are, for messages; "" at the top. */
+        char path[96];
+};
+
+TRIB_PRINTF(3, 4)
+static trib_status refuse(struct reader *reader, const char *key, const char *format, ...)
+{
+        const char *name = reader->input->name;
+        size_t      length = strlen(name);
+        char        detail[120];
+        va_list     arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(detail, sizeof(detail), format, arguments);
+        va_end(arguments);
+        return trib__fail(reader->err, TRIB_MALFORMED, "%s: %s%s%s: %s",
+                          length > 60 ? name + length - 60 : name, reader->path,
+                          reader->path[0] != '\0' && key[0] != '\0' ? "." : "", key, detail);
+}
+
+/* A string that fits; absent leaves "". Bytes that a terminal would act on become '?'. */
+static trib_status take_text(struct reader *reader, json_t *object, const char *key, char *out,
+                             size_t size)
+{
+        json_t *value = json_object_get(object, key);
+        size_t  length;
+
+        if (value == NULL || json_is_null(value))
+                return TRIB_OK;
+        if (!json_is_string(value))
+                return refuse(reader, key, "expected a string");
+        length = json_string_length(value);
+        if (length >= size || strlen(json_string_value(value)) != length)
+                return refuse(reader, key, "expected a string of at most %zu bytes", size - 1);
+        for (size_t i = 0; i <= length; i++) {
+                char c = json_string_value(value)[i];
+                out[i] = c != '\0' && ((unsigned char)c < ' ' || c == 127) ? '?' : c;
+        }
+        return TRIB_OK;
+}
+
+static bool is_number_in(json_t *value, double lowest)
+{
+        double number = json_number_value(value);
+
+        return json_is_number(value) && isfinite(number) && number >= lowest && number <= 1e30;
+}
+
+/* A finite number of at least 0; absent leaves 0. */
+static trib_status take_number(struct reader *reader, json_t *object, const char *key,
+                               double *out)
+{
+        json_t *value = json_object_get(object, key);
+
+        if (value == NULL || json_is_null(value))
+                return TRIB_OK;
+        if (!is_number_in(value, 0))
+                return refuse(reader, key, "expected a finite number, not below 0");
+        *out = json_number_value(value);
+        return TRIB_OK;
+}
+
+static trib_status take_whole(struct reader *reader, json_t *object, const char *key,
+                              int64_t range[2], int64_t *out)
+{
+        json_t *value = json_object_get(object, key);
+
+        if (value == NULL || json_is_null(value))
+                return TRIB_OK;
+        if (!json_is_integer(value) || json_integer_value(value) < range[0]
+            || json_integer_value(value) > range[1])
+                return refuse(reader, key, "expected a whole number from %lld to %lld",
+                              (long long)range[0], (long long)range[1]);
+        *out = json_integer_value(value);
+        return TRIB_OK;
+}
+
+static trib_status take_count(struct reader *reader, json_t *object, const char *key,
+                              uint64_t *out)
+{
+        int64_t     range[2] = { 0, WHOLE_MAX }, value = (int64_t)*out;
+        trib_status status = take_whole(reader, object, key, range, &value);
+
+        *out = (uint64_t)value;
+        return status;
+}
+
+static trib_status take_unsigned(struct reader *reader, json_t *object, const char *key,
+                                 unsigned *out)
+{
+        int64_t     range[2] = { 0, 1 << 24 }, value = *out;
+        trib_status status = take_whole(reader, object, key, range, &value);
+
+        *out = (unsigned)value;
+        return status;
+}
+
+static trib_status take_pair(struct reader *reader, json_t *object, const char *key, double out[2])
+{
+        json_t *value = json_object_get(object, key);
+
+        if (value == NULL || json_is_null(value))
+                return TRIB_OK;
+        if (!json_is_array(value) || json_array_size(value) != 2
+            || !is_number_in(json_array_get(value, 0), 0)
+            || !is_number_in(json_array_get(value, 1), 0)
+            || json_number_value(json_array_get(value, 0))
+                       > json_number_value(json_array_get(value, 1)))
+                return refuse(reader, key, "expected [low, high], low not above high");
+        out[0] = json_number_value(json_array_get(value, 0));
+        out[1] = json_number_value(json_array_get(value, 1));
+        return TRIB_OK;
+}
+
+struct number_member {
+        const char *key;
+        double     *out;
+};
+
+static trib_status take_numbers(struct reader *reader, json_t *object,
+                                const struct number_member *members, size_t count)
+{
+        trib_status status = TRIB_OK;
+
+        for (size_t i = 0; i < count && status == TRIB_OK; i++)
+                status = take_number(reader, object, members[i].key, members[i].out);
+        return status;
+}
+
+/* The member `key`, which must be an object when it is there; NULL when it is not. */
+static trib_status take_object(struct reader *reader, json_t *object, const char *key,
+                               json_t **out)
+{
+        *out = json_object_get(object, key);
+        if (json_is_null(*out))
+                *out = NULL;
+        if (*out != NULL && !json_is_object(*out))
+                return refuse(reader, key, "expected an object");
+        return TRIB_OK;
+}
+
+static trib_status read_machine(struct reader *reader, json_t *root)
+{
+        struct trib__machine *machine = &reader->results->machine;
+        json_t               *object;
+        trib_status           status = take_object(reader, root, "machine", &object);
+
+        if (status != TRIB_OK || object == NULL)
+                return status;
+        (void)snprintf(reader->path, sizeof(reader->path), "machine");
+        status = take_text(reader, object, "cpu_model", machine->cpu_model,
+                           sizeof(machine->cpu_model));
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "os", machine->os, sizeof(machine->os));
+        if (status == TRIB_OK)
+                status = take_unsigned(reader, object, "logical_cores", &machine->logical_cores);
+        if (status == TRIB_OK)
+                status = take_unsigned(reader, object, "physical_cores",
+                                       &machine->physical_cores);
+        if (status == TRIB_OK)
+                status = take_count(reader, object, "memory_bytes", &machine->memory_bytes);
+        return status;
+}
+
+static trib_status read_peaks(struct reader *reader, json_t *device)
+{
+        struct trib__peaks *peaks = &reader->results->device.peaks;
+        const struct number_member members[] = { { "flops_per_s_unit", &peaks->flops_per_s_unit },
+                                                 { "flops_per_s", &peaks->flops_per_s },
+                                                 { "bytes_per_s", &peaks->bytes_per_s },
+                                                 { "cache_bytes", &peaks->cache_bytes },
+                                                 { "submissions_per_s",
+                                                   &peaks->submissions_per_s } };
+        json_t     *object;
+        trib_status status = take_object(reader, device, "peaks", &object);
+
+        if (status != TRIB_OK || object == NULL)
+                return status;
+        (void)snprintf(reader->path, sizeof(reader->path), "device.peaks");
+        status = take_numbers(reader, object, members, sizeof(members) / sizeof(members[0]));
+        if (status == TRIB_OK)
+                status = take_unsigned(reader, object, "parallel_units", &peaks->parallel_units);
+        return status;
+}
+
+static trib_status read_device(struct reader *reader, json_t *root)
+{
+        struct trib__device_facts *device = &reader->results->device;
+        json_t                    *object;
+        trib_status                status;
+
+        reader->path[0] = '\0';
+        status = take_object(reader, root, "device", &object);
+        if (status != TRIB_OK || object == NULL)
+                return status;
+        (void)snprintf(reader->path, sizeof(reader->path), "device");
+        status = take_text(reader, object, "name", device->name, sizeof(device->name));
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "text", device->text, sizeof(device->text));
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "kernel_library", device->kernel_library,
+                                   sizeof(device->kernel_library));
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "precision", device->precision,
+                                   sizeof(device->precision));
+        return status == TRIB_OK ? read_peaks(reader, object) : status;
+}
+
+static trib_status read_run(struct reader *reader, json_t *root)
+{
+        struct trib__run_facts    *run = &reader->results->run;
+        const struct number_member members[] = { { "round_seconds", &run->round_seconds },
+                                                 { "first_answer_ms", &run->first_answer_ms } };
+        json_t     *object, *seed;
+        trib_status status;
+
+        reader->path[0] = '\0';
+        status = take_object(reader, root, "run", &object);
+        if (status != TRIB_OK || object == NULL)
+                return status;
+        (void)snprintf(reader->path, sizeof(reader->path), "run");
+        seed = json_object_get(object, "seed");
+        if (seed != NULL && !json_is_integer(seed))
+                return refuse(reader, "seed", "expected a whole number");
+        run->is_present = true;
+        run->seed = (uint64_t)json_integer_value(seed);
+        status = take_unsigned(reader, object, "rounds", &run->rounds);
+        if (status == TRIB_OK)
+                status = take_unsigned(reader, object, "streams", &run->streams);
+        return status == TRIB_OK ? take_numbers(reader, object, members, 2) : status;
+}
+
+static trib_status read_workload(struct reader *reader, json_t *sweep_object,
+                                 struct trib__workload *workload)
+{
+        const struct number_member members[] = { { "flops_per_op", &workload->flops_per_op },
+                                                 { "bytes_per_op", &workload->bytes_per_op },
+                                                 { "submissions_per_op",
+                                                   &workload->submissions_per_op } };
+        int64_t     range[2] = { 0, INT64_C(2147483647) };
+        json_t     *object;
+        trib_status status = take_object(reader, sweep_object, "workload", &object);
+
+        if (status != TRIB_OK)
+                return status;
+        if (object == NULL)
+                return refuse(reader, "workload", "expected an object, it is missing");
+        status = take_text(reader, object, "kind", workload->kind, sizeof(workload->kind));
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "dtype", workload->dtype,
+                                   sizeof(workload->dtype));
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "model", workload->model,
+                                   sizeof(workload->model));
+        if (status == TRIB_OK)
+                status = take_whole(reader, object, "in_features", range,
+                                    &workload->in_features);
+        if (status == TRIB_OK)
+                status = take_whole(reader, object, "out_features", range,
+                                    &workload->out_features);
+        if (status == TRIB_OK)
+                status = take_whole(reader, object, "batch", range, &workload->batch);
+        if (status == TRIB_OK)
+                status = take_numbers(reader, object, members,
+                                      sizeof(members) / sizeof(members[0]));
+        return status;
+}
+
+static trib_status read_rounds(struct reader *reader, json_t *object, struct trib__point *point)
+{
+        json_t     *rounds = json_object_get(object, "rounds");
+        trib_status status = TRIB_OK;
+
+        if (rounds == NULL || json_is_null(rounds))
+                return TRIB_OK;
+        if (!json_is_array(rounds))
+                return refuse(reader, "rounds", "expected an array of numbers above 0");
+        for (size_t i = 0; i < json_array_size(rounds) && status == TRIB_OK; i++) {
+                json_t *value = json_array_get(rounds, i);
+
+                if (!is_number_in(value, 1e-30))
+                        return refuse(reader, "rounds", "expected an array of numbers above 0");
+                status = trib__point_add_round(point, json_number_value(value), reader->err);
+        }
+        return status;
+}
+
+/* `shares_us` holds microseconds, `shares` fractions; the first says more and wins. */
+static trib_status read_shares(struct reader *reader, json_t *object, struct trib__point *point)
+{
+        json_t     *in_us, *fractions, *value;
+        const char *name;
+        trib_status status = take_object(reader, object, "shares_us", &in_us);
+
+        if (status == TRIB_OK)
+                status = take_object(reader, object, "shares", &fractions);
+        if (status != TRIB_OK)
+                return status;
+        json_object_foreach(in_us != NULL ? in_us : fractions, name, value) {
+                if (!is_number_in(value, 0) || strlen(name) >= sizeof(point->shares[0].name)
+                    || name[strcspn(name, "\n\r\t\033")] != '\0')
+                        return refuse(reader, in_us != NULL ? "shares_us" : "shares",
+                                      "expected short names with numbers, not below 0");
+                status = trib__point_add_share(point, name,
+                                               in_us != NULL ? json_number_value(value) : 0,
+                                               reader->err);
+                if (status != TRIB_OK)
+                        return status;
+                if (in_us == NULL)
+                        point->shares[point->share_count - 1].fraction = json_number_value(value);
+        }
+        return TRIB_OK;
+}
+
+static trib_status read_point_numbers(struct reader *reader, json_t *object,
+                                      struct trib__point *point)
+{
+        struct trib__latency_us   *us = &point->latency_us;
+        const struct number_member latencies[] = { { "mean", &us->mean }, { "p50", &us->p50 },
+                                                   { "p90", &us->p90 },   { "p99", &us->p99 },
+                                                   { "p999", &us->p999 }, { "max", &us->max } };
+        json_t     *latency;
+        trib_status status = take_number(reader, object, "ops_per_s", &point->ops_per_s);
+
+        if (status == TRIB_OK)
+                status = take_pair(reader, object, "ops_per_s_ci95", point->ops_per_s_ci95);
+        if (status == TRIB_OK)
+                status = take_object(reader, object, "latency_us", &latency);
+        if (status == TRIB_OK && latency != NULL)
+                status = take_numbers(reader, latency, latencies,
+                                      sizeof(latencies) / sizeof(latencies[0]));
+        if (status == TRIB_OK)
+                status = take_count(reader, object, "requests", &point->requests);
+        if (status == TRIB_OK)
+                status = take_count(reader, object, "errors", &point->errors);
+        if (status == TRIB_OK)
+                status = read_rounds(reader, object, point);
+        return status == TRIB_OK ? read_shares(reader, object, point) : status;
+}
+
+static trib_status read_point(struct reader *reader, json_t *object, struct trib__sweep *sweep)
+{
+        struct trib__point *point;
+        unsigned            threads = 0;
+        trib_status         status;
+
+        if (!json_is_object(object))
+                return refuse(reader, "", "expected an object");
+        status = take_unsigned(reader, object, "threads", &threads);
+        if (status != TRIB_OK)
+                return status;
+        if (threads == 0 || threads > TRIB__THREADS_MAX)
+                return refuse(reader, "threads", "expected a whole number from 1 to %u",
+                              TRIB__THREADS_MAX);
+        if (trib__sweep_find_point(sweep, threads) != NULL)
+                return refuse(reader, "threads", "%u is in this sweep twice", threads);
+        status = trib__sweep_add_point(sweep, threads, &point, reader->err);
+        if (status == TRIB_OK)
+                status = read_point_numbers(reader, object, point);
+        if (status == TRIB_OK && point->round_count == 0 && !(point->ops_per_s >= 1e-30))
+                return refuse(reader, "ops_per_s", "expected a number above 0");
+        return status;
+}
+
+static trib_status read_baseline(struct reader *reader, json_t *object, struct trib__sweep *sweep)
+{
+        struct trib__baseline     *baseline = &sweep->baseline;
+        const struct number_member members[] = {
+                { "first_ops_per_s", &baseline->first_ops_per_s },
+                { "last_ops_per_s", &baseline->last_ops_per_s }
+        };
+        json_t     *value;
+        trib_status status = take_object(reader, object, "baseline", &value);
+
+        if (status != TRIB_OK || value == NULL)
+                return status;
+        status = take_numbers(reader, value, members, 2);
+        if (status == TRIB_OK)
+                status = take_pair(reader, value, "first_ci95", baseline->first_ci95);
+        if (status == TRIB_OK)
+                status = take_pair(reader, value, "last_ci95", baseline->last_ci95);
+        baseline->is_measured = baseline->first_ops_per_s > 0 && baseline->last_ops_per_s > 0;
+        return status;
+}
+
+static trib_status read_sweep(struct reader *reader, json_t *object, size_t index)
+{
+        const char         *slash = strrchr(reader->input->name, '/');
+        json_t             *points = json_object_get(object, "points");
+        char                kind[16] = "";
+        struct trib__sweep *sweep;
+        trib_status         status;
+
+        (void)snprintf(reader->path, sizeof(reader->path), "sweeps[%zu]", index);
+        if (!json_is_object(object))
+                return refuse(reader, "", "expected an object");
+        if (!json_is_array(points) || json_array_size(points) > TRIB__POINTS_MAX)
+                return refuse(reader, "points", "expected an array of at most %u points",
+                              TRIB__POINTS_MAX);
+        status = trib__results_add_sweep(reader->results, &sweep, reader->err);
+        if (status == TRIB_OK)
+                status = read_workload(reader, object, &sweep->workload);
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "policy", sweep->policy,
+                                   sizeof(sweep->policy));
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "kind", kind, sizeof(kind));
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "source", sweep->source,
+                                   sizeof(sweep->source));
+        if (status == TRIB_OK)
+                status = read_baseline(reader, object, sweep);
+        if (status != TRIB_OK)
+                return status;
+        if (kind[0] != '\0' && strcmp(kind, "threads") != 0 && strcmp(kind, "sizes") != 0)
+                return refuse(reader, "kind", "expected \"threads\" or \"sizes\"");
+        sweep->kind = strcmp(kind, "sizes") == 0
+                                      || (kind[0] == '\0' && json_array_size(points) < 3)
+                              ? TRIB__SWEEP_SIZES
+                              : TRIB__SWEEP_THREADS;
+        if (sweep->source[0] == '\0')
+                (void)snprintf(sweep->source, sizeof(sweep->source), "%.127s",
+                               slash != NULL ? slash + 1 : reader->input->name);
+        for (size_t i = 0; i < json_array_size(points) && status == TRIB_OK; i++) {
+                (void)snprintf(reader->path, sizeof(reader->path), "sweeps[%zu].points[%zu]",
+                               index, i);
+                status = read_point(reader, json_array_get(points, i), sweep);
+        }
+        return status;
+}
+
+static trib_status read_root(struct reader *reader, json_t *root)
+{
+        json_t     *sweeps = json_object_get(root, "sweeps");
+        json_t     *schema = json_object_get(root, "schema");
+        trib_status status;
+
+        if (!json_is_object(root))
+                return refuse(reader, "the file", "expected an object");
+        if (!json_is_integer(schema) || json_integer_value(schema) != TRIB__RESULTS_SCHEMA)
+                return refuse(reader, "schema", "expected %d, the only one known",
+                              TRIB__RESULTS_SCHEMA);
+        if (!json_is_array(sweeps) || json_array_size(sweeps) == 0
+            || json_array_size(sweeps) > TRIB__SWEEPS_MAX)
+                return refuse(reader, "sweeps", "expected an array of 1 to %u sweeps",
+                              TRIB__SWEEPS_MAX);
+        reader->results->is_complete = !json_is_false(json_object_get(root, "complete"));
+        status = take_text(reader, root, "tool", reader->results->tool,
+                           sizeof(reader->results->tool));
+        if (status == TRIB_OK)
+                status = read_machine(reader, root);
+        if (status == TRIB_OK)
+                status = read_device(reader, root);
+        if (status == TRIB_OK)
+                status = read_run(reader, root);
+        for (size_t i = 0; i < json_array_size(sweeps) && status == TRIB_OK; i++)
+                status = read_sweep(reader, json_array_get(sweeps, i), i);
+        return status;
+}
+
+static bool has_facts(const struct trib__results *results)
+{
+        return results->device.name[0] != '\0' || results->machine.cpu_model[0] != '\0';
+}
+
+/* Facts about machine and device are taken once; a second file must speak of the same device. */
+static trib_status check_facts(const struct trib__results *into, const struct trib__results *from,
+                               const struct trib__read_input *input, trib_error *err)
+{
+        if (has_facts(into)
+            && (strcmp(into->device.name, from->device.name) != 0
+                || strcmp(into->machine.cpu_model, from->machine.cpu_model) != 0))
+                return trib__fail(err, TRIB_INVALID_ARGUMENT,
+                                  "%.80s: measured on another machine or device (%.30s) than the "
+                                  "file before (%.30s); advise on one device at a time",
+                                  input->name, from->device.name, into->device.name);
+        return TRIB_OK;
+}
+
+/* The parser's message can quote bytes of the file; none may reach a terminal as they are. */
+static trib_status refuse_syntax(const struct trib__read_input *input, json_error_t *parsed,
+                                 trib_error *err)
+{
+        for (char *c = parsed->text; *c != '\0'; c++)
+                if ((unsigned char)*c < ' ' || (unsigned char)*c > 126)
+                        *c = '?';
+        return trib__fail(err, TRIB_MALFORMED, "%.100s: line %d, column %d: %.100s", input->name,
+                          parsed->line, parsed->column, parsed->text);
+}
+
+trib_status trib__read_json(const struct trib__read_input *input, struct trib__results *results,
+                            trib_error *err)
+{
+        struct reader reader = { input, err, NULL, "" };
+        json_error_t  parsed;
+        json_t       *root = json_loadb(input->data, input->size, JSON_REJECT_DUPLICATES, &parsed);
+        trib_status   status;
+
+        if (root == NULL)
+                return refuse_syntax(input, &parsed, err);
+        status = trib__results_create(&reader.results, err);
+        if (status == TRIB_OK)
+                status = read_root(&reader, root);
+        if (status == TRIB_OK)
+                status = check_facts(results, reader.results, input, err);
+        if (status == TRIB_OK)
+                status = trib__results_adopt(results, reader.results, err);
+        if (status == TRIB_OK && !has_facts(results)) {
+                results->machine = reader.results->machine;
+                results->device = reader.results->device;
+                results->run = reader.results->run;
+                memcpy(results->tool, reader.results->tool, sizeof(results->tool));
+        }
+        trib__results_destroy(reader.results);
+        json_decref(root);
+        return status;
+}

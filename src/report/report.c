@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report.c: the choice of a format, and files that are whole or not there. Takes no lock. */
+#include "report/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fault.h"
+#include "report/report_priv.h"
+
+static const struct {
+        const char         *name;
+        const char         *ending;
+        trib__report_format format;
+} formats[] = { { "text", ".txt", TRIB__REPORT_TEXT },
+                { "json", ".json", TRIB__REPORT_JSON },
+                { "csv", ".csv", TRIB__REPORT_CSV },
+                { "md", ".md", TRIB__REPORT_MARKDOWN } };
+
+#define FORMATS (sizeof(formats) / sizeof(formats[0]))
+
+bool trib__report_format_parse(const char *name, trib__report_format *out)
+{
+        for (size_t i = 0; i < FORMATS; i++) {
+                if (strcmp(name, formats[i].name) != 0)
+                        continue;
+                *out = formats[i].format;
+                return true;
+        }
+        return false;
+}
+
+trib__report_format trib__report_format_of_file(const char *path)
+{
+        const char *dot = strrchr(path, '.');
+
+        for (size_t i = 0; i < FORMATS && dot != NULL; i++)
+                if (strcmp(dot, formats[i].ending) == 0)
+                        return formats[i].format;
+        return TRIB__REPORT_TEXT;
+}
+
+static trib_status fail_errno(trib_error *err, const char *path, const char *what)
+{
+        int  number = errno;
+        char text[96];
+
+        return trib__fail(err, number == ENOENT ? TRIB_NOT_FOUND : TRIB_IO,
+                          "%.140s: cannot %s: %s", path, what,
+                          trib__errno_text(number, text, sizeof(text)));
+}
+
+static trib_status write_format(const struct trib__results *results,
+                                const struct trib__report_style *style, FILE *stream,
+                                trib_error *err)
+{
+        struct trib__sink sink = { stream, style->format == TRIB__REPORT_MARKDOWN,
+                                   style->columns < 80 ? 80 : style->columns };
+
+        switch (style->format) {
+        case TRIB__REPORT_JSON:
+                return trib__report_json(results, stream, err);
+        case TRIB__REPORT_CSV:
+                return trib__report_csv(results, stream, err);
+        case TRIB__REPORT_TEXT:
+        case TRIB__REPORT_MARKDOWN:
+                break;
+        }
+        return trib__report_pages(results, &sink, err);
+}
+
+static trib_status write_stream(const struct trib__results *results,
+                                const struct trib__report_style *style, FILE *stream,
+                                const char *name, trib_error *err)
+{
+        trib_status status;
+
+        errno = 0;
+        status = write_format(results, style, stream, err);
+        if (status != TRIB_OK)
+                return status;
+        if (fflush(stream) != 0 || ferror(stream) || TRIB__FAULT("report.write")) {
+                errno = errno != 0 ? errno : EIO;
+                return fail_errno(err, name, "write");
+        }
+        return TRIB_OK;
+}
+
+trib_status trib__report_write(const struct trib__results *results,
+                               const struct trib__report_style *style, FILE *stream,
+                               trib_error *err)
+{
+        return write_stream(results, style, stream, "the output", err);
+}
+
+/* A file that is being written beside the one that it will replace. */
+struct beside {
+        char   target[PATH_MAX]; /* what the path leads to, symbolic links followed */
+        char   path[PATH_MAX];
+        int    fd;
+        bool   is_direct;        /* target is no regular file: written as it is */
+};
+
+static trib_status open_direct(struct beside *beside, const char *path, trib_error *err)
+{
+        beside->is_direct = true;
+        beside->fd = open(beside->target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        return beside->fd < 0 ? fail_errno(err, path, "write") : TRIB_OK;
+}
+
+static trib_status open_beside(struct beside *beside, const char *path, trib_error *err)
+{
+        struct stat old;
+        bool        is_old;
+        int         length;
+
+        beside->fd = -1;
+        beside->is_direct = false;
+        if (strlen(path) >= sizeof(beside->target) || path[0] == '\0') {
+                errno = path[0] == '\0' ? ENOENT : ENAMETOOLONG;
+                return fail_errno(err, path, "write");
+        }
+        if (realpath(path, beside->target) == NULL)
+                memcpy(beside->target, path, strlen(path) + 1);
+        is_old = stat(beside->target, &old) == 0;
+        if (is_old && S_ISDIR(old.st_mode)) {
+                errno = EISDIR;
+                return fail_errno(err, path, "write");
+        }
+        if (is_old && !S_ISREG(old.st_mode))
+                return open_direct(beside, path, err);
+        if (is_old && access(beside->target, W_OK) != 0)
+                return fail_errno(err, path, "write");
+        length = snprintf(beside->path, sizeof(beside->path), "%s.%ld.part", beside->target,
+                          (long)getpid());
+        if (length < 0 || (size_t)length >= sizeof(beside->path)) {
+                errno = ENAMETOOLONG;
+                return fail_errno(err, path, "write");
+        }
+        beside->fd = open(beside->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (beside->fd < 0)
+                return fail_errno(err, path, "write");
+        if (is_old)
+                (void)fchmod(beside->fd, old.st_mode & 0777);
+        return TRIB_OK;
+}
+
+static void remove_beside(const struct beside *beside)
+{
+        if (!beside->is_direct)
+                (void)unlink(beside->path);
+}
+
+/* The name is on disk only when its folder is. Some file systems cannot sync a folder; the rename
+ * holds all the same, so that is no failure. */
+static void sync_folder(char *target)
+{
+        char *slash = strrchr(target, '/');
+        int   fd;
+
+        if (slash != NULL)
+                *(slash == target ? slash + 1 : slash) = '\0';
+        fd = open(slash != NULL ? target : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return;
+        (void)fsync(fd);
+        (void)close(fd);
+}
+
+/* What goes into a file: either results in a style, or bytes. */
+struct content {
+        const struct trib__results      *results;
+        const struct trib__report_style *style;
+        const void                      *bytes;
+        size_t                           size;
+};
+
+static trib_status write_content(const struct content *content, FILE *stream, const char *name,
+                                 trib_error *err)
+{
+        if (content->results != NULL)
+                return write_stream(content->results, content->style, stream, name, err);
+        errno = 0;
+        if (fwrite(content->bytes, 1, content->size, stream) != content->size
+            || fflush(stream) != 0 || TRIB__FAULT("report.write")) {
+                errno = errno != 0 ? errno : EIO;
+                return fail_errno(err, name, "write");
+        }
+        return TRIB_OK;
+}
+
+static trib_status write_file(const struct content *content, const char *path, trib_error *err)
+{
+        struct beside beside;
+        FILE         *stream;
+        trib_status   status = open_beside(&beside, path, err);
+
+        if (status != TRIB_OK)
+                return status;
+        stream = fdopen(beside.fd, "w");
+        if (stream == NULL) {
+                status = fail_errno(err, path, "write");
+                (void)close(beside.fd);
+                remove_beside(&beside);
+                return status;
+        }
+        status = write_content(content, stream, path, err);
+        if (status == TRIB_OK && !beside.is_direct && fsync(beside.fd) != 0)
+                status = fail_errno(err, path, "write");
+        if (fclose(stream) != 0 && status == TRIB_OK)
+                status = fail_errno(err, path, "write");
+        if (status == TRIB_OK && !beside.is_direct && rename(beside.path, beside.target) != 0)
+                status = fail_errno(err, path, "replace");
+        if (status != TRIB_OK) {
+                remove_beside(&beside);
+                return status;
+        }
+        if (!beside.is_direct)
+                sync_folder(beside.target);
+        return TRIB_OK;
+}
+
+trib_status trib__report_write_file(const struct trib__results *results,
+                                    const struct trib__report_style *style, const char *path,
+                                    trib_error *err)
+{
+        struct content content = { results, style, NULL, 0 };
+
+        return write_file(&content, path, err);
+}
+
+trib_status trib__report_write_bytes(const char *path, FILE *stream, const void *bytes,
+                                     size_t size, trib_error *err)
+{
+        struct content content = { NULL, NULL, bytes, size };
+
+        if (path == NULL)
+                return write_content(&content, stream, "the output", err);
+        return write_file(&content, path, err);
+}
+
+trib_status trib__report_check_file(const char *path, trib_error *err)
+{
+        struct beside beside;
+        trib_status   status = open_beside(&beside, path, err);
+
+        if (status != TRIB_OK)
+                return status;
+        (void)close(beside.fd);
+        remove_beside(&beside);
+        return TRIB_OK;
+}
