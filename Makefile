@@ -44,6 +44,7 @@ test test-all: build/.deps-build build/.deps-test
 bench: build/.deps-build build/.deps-bench
 	@$(call configure,release,-DTRIB_BENCH=ON)
 	@$(call compile,release)
+	@python3 bench/own_cost.py build/release/bench/own_cost
 	@python3 bench/bench.py --bin build/release/bench $(BENCH_ARGS)
 
 install: all

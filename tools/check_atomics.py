@@ -3,7 +3,7 @@
 """Atomic operations go through base/atomic.h, and every use says why its order is enough.
 
 The reason is a comment on the same line or one that reaches into the four lines above, with
-"pairs with" or the order's name and a colon ("Relaxed: a guess; the CAS decides").
+"pairs with" or the order's name and a colon ("Relaxed: a guess; the CAS decides", "Relaxed, both: ...")
 """
 import re
 
@@ -14,7 +14,8 @@ RAW = re.compile(r"\b(atomic_\w+|__atomic_\w+|__sync_\w+|_Atomic|memory_order_\w
 RAW_FILES = re.compile(r"^src/base/(atomic\.h|os_\w+\.[ch])$")
 USE = re.compile(r"\b(trib__(?:load|store|exchange|cas|fetch|or|and|add|sub|fence)\w*_"
                  r"(?:relaxed|acquire|release|acqrel|seqcst)\w*)\s*\(")
-REASON = re.compile(r"\bpairs with\b|\b(?:Relaxed|Acquire|Release|AcqRel|SeqCst):")
+REASON = re.compile(r"\bpairs with\b|\b(?:Relaxed|Acquire|Release|AcqRel|SeqCst)"
+                    r"(?:, (?:all of them|both|again))?:")
 REACH = 4
 
 

@@ -53,7 +53,7 @@ extern "C" {
         X(CLOSED, 17, "closed, or closing")                                                \
         X(NO_STREAM, 18, "every stream is taken")                                          \
         X(REENTRANT, 19, "not allowed from inside a callback")                             \
-        X(FORKED, 20, "this process was forked after tributary was used; exec first")                    \
+        X(FORKED, 20, "forked after tributary was used; exec first")                       \
         X(USER_OPERATOR, 21, "a user-defined operator reported failure")                   \
         X(SYSTEM, 22, "the operating system refused")                                      \
         X(INTERNAL, 23, "a defect of the library")

@@ -142,33 +142,39 @@ static struct block *take_free(struct trib__memory *memory, uint32_t list, uint6
         return NULL;
 }
 
-/* Count bytes under the cap; false if they do not fit. */
+/* Count bytes under the cap; false if they do not fit. What does not fit is never counted, so that
+ * it is in nobody's way. */
 static bool reserve(struct trib__memory *memory, uint64_t bytes)
 {
-        /* AcqRel: the sum is the only thing decided here; an excess is undone at once, so the cap
-         * holds for every state that the device sees. */
-        uint64_t before = trib__fetch_add_acqrel_u64(&memory->reserved, bytes);
-        uint64_t after = before + bytes;
-        uint64_t peak;
+        /* Relaxed: a guess; the CAS decides. */
+        uint64_t before = trib__load_relaxed_u64(&memory->reserved), after;
 
-        if (memory->params.limit != 0 && after > memory->params.limit) {
-                /* AcqRel: as above. */
-                (void)trib__fetch_sub_acqrel_u64(&memory->reserved, bytes);
-                return false;
-        }
-        /* Relaxed: a statistic. */
-        peak = trib__load_relaxed_u64(&memory->reserved_peak);
-        while (after > peak) {
+        do {
+                if (__builtin_add_overflow(before, bytes, &after) ||
+                    (memory->params.limit != 0 && after > memory->params.limit))
+                        return false;
+                /* AcqRel: the sum is the only thing decided here. */
+        } while (!trib__cas_acqrel_u64(&memory->reserved, &before, after));
+        return true;
+}
+
+/* Note what is reserved now, when the device has given it. */
+static void note_peak(struct trib__memory *memory)
+{
+        /* Relaxed, both: a statistic. */
+        uint64_t now = trib__load_relaxed_u64(&memory->reserved);
+        uint64_t peak = trib__load_relaxed_u64(&memory->reserved_peak);
+
+        while (now > peak) {
                 /* Acquire: no order is needed; the CAS only raises a maximum. */
-                if (trib__cas_acquire_u64(&memory->reserved_peak, &peak, after))
+                if (trib__cas_acquire_u64(&memory->reserved_peak, &peak, now))
                         break;
         }
-        return true;
 }
 
 static void unreserve(struct trib__memory *memory, uint64_t bytes)
 {
-        /* AcqRel: see reserve. */
+        /* AcqRel: as in reserve. */
         (void)trib__fetch_sub_acqrel_u64(&memory->reserved, bytes);
 }
 
@@ -239,6 +245,7 @@ static struct block *new_block(struct trib__memory *memory, uint32_t list, uint6
         block->size = size;
         block->list = list;
         block->fenced = 0;
+        note_peak(memory);
         /* Relaxed: a statistic. */
         (void)trib__fetch_add_relaxed_u64(&memory->device_allocations, 1);
         return block;
@@ -461,6 +468,7 @@ trib_status trib__memory_charge(struct trib__memory *memory, uint64_t bytes, tri
                 if (!reserve(memory, bytes))
                         return out_of_memory(memory, bytes, err);
         }
+        note_peak(memory);
         /* Relaxed: a statistic. */
         (void)trib__fetch_add_relaxed_u64(&memory->programs, bytes);
         return TRIB_OK;

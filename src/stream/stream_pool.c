@@ -19,7 +19,7 @@
 #define HUNG UINT64_C(2)
 
 /* A thread that waited so long is handed the next stream: about a time slice of the scheduler, so
- * that handing over costs no more than being descheduled would. (The starving mode of Go's mutex.) */
+ * that handing over costs no more than being descheduled would (as Go's starving mutex does). */
 #define STARVING_NS (TRIB__NS_PER_SECOND / 250)
 /* How often a waiter looks at hung streams, which nobody returns. */
 #define HUNG_LOOK_NS (TRIB__NS_PER_SECOND / 100)

@@ -93,7 +93,7 @@ trib_status trib__stream_staging(struct trib_stream *stream, uint64_t bytes, voi
 /* The value for the next submission; published before the device sees it. Holder of the lease. */
 uint64_t trib__stream_next_value(struct trib_stream *stream);
 
-/* A number below TRIB__MAX_STREAMS that spreads threads: the calling thread's home if it has one. */
+/* A number below TRIB__MAX_STREAMS that spreads threads: the calling thread's home, if any. */
 uint32_t trib__stream_hint(const struct trib__stream_pool *pool);
 
 /* How many streams have been made. */

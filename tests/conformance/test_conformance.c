@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The conformance suite: every case of cases.h on every device that is here, and on the simulated
- * device in some of its moods. A case is named DEVICE.CASE, with the device's name in letters,
+ * device in some of its moods. A case is named DEVICE__CASE, with the device's name in letters,
  * digits and underscores. */
 #include "test_main.h"
 
@@ -50,12 +50,12 @@ static void find_devices(void)
 
 static char *case_name(const char *device, const char *name)
 {
-        size_t size = strlen(device) + strlen(name) + 2;
+        size_t size = strlen(device) + strlen(name) + 3;
         char  *text = malloc(size);
 
         if (text == NULL)
                 exit(2);
-        (void)snprintf(text, size, "%s.%s", device, name);
+        (void)snprintf(text, size, "%s__%s", device, name);
         for (size_t i = 0; i < strlen(device); i++) {
                 if (!isalnum((unsigned char)text[i]))
                         text[i] = '_';
