@@ -97,7 +97,7 @@ TRIB_API TRIB_MUST_USE trib_status trib_device_open(const char *name,
                                                     trib_device **out, trib_error *err);
 
 /* What: gives up the caller's hold on a device. NULL is fine. The device closes when its models,
- * sessions, buffers and streams are gone too.
+ * sessions and leased streams are gone too; buffers that are still held end with it.
  * Ownership: ends the caller's.
  * Threads: any, once per open.   Blocks: while the device shuts down.   Errors: none.
  * Since: 0.1 */

@@ -80,7 +80,7 @@ TRIB_API trib_value trib_model_add(trib_model_builder *builder, trib_value a, tr
  * Ownership: nothing.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
 TRIB_API trib_value trib_model_mul(trib_model_builder *builder, trib_value a, trib_value b);
 
-/* What: max(x, 0); NaN stays NaN.
+/* What: max(x, 0). A NaN gives NaN or 0, whichever the device's kernel has; the same each time.
  * Ownership: nothing.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
 TRIB_API trib_value trib_model_relu(trib_model_builder *builder, trib_value x);
 

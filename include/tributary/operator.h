@@ -20,13 +20,15 @@ typedef enum trib_concurrency {
 
 /* Compute `output` from `inputs`: contiguous views in host-visible memory, of the shapes that
  * infer_shape agreed to. Called from whatever thread runs the request, without any lock held.
- * It must not call trib_infer or trib_wait (they return TRIB_REENTRANT).
+ * It must not call trib_infer, trib_wait, trib_session_prepare or trib_session_close (they return
+ * TRIB_REENTRANT).
  * Returns 0, or any other number, which fails the request with TRIB_USER_OPERATOR. */
 typedef int (*trib_operator_run)(void *context, const trib_tensor *inputs, int n_inputs,
                                  const trib_tensor *output);
 
 /* Given the inputs (shape and dtype set, data NULL), set output->dtype, rank and shape. Returns 0,
- * or any other number to refuse the shapes. Called when a plan is built, on any thread. */
+ * or any other number to refuse the shapes. Called when a plan is built, on any thread; the same
+ * calls are refused from inside. */
 typedef int (*trib_operator_infer_shape)(void *context, const trib_tensor *inputs, int n_inputs,
                                          trib_tensor *output);
 

@@ -121,7 +121,8 @@ TRIB_API trib_status trib_session_close(trib_session *session, trib_error *err);
  * Ownership: nothing is kept. *info may be NULL.
  * Threads: any.   Blocks: while the plan is built; threads that need the same plan wait for one.
  * Errors: TRIB_SHAPE_MISMATCH, TRIB_DTYPE_MISMATCH, TRIB_OVERFLOW, TRIB_UNSUPPORTED,
- * TRIB_OUT_OF_MEMORY, TRIB_CLOSED, TRIB_INVALID_ARGUMENT, TRIB_FORKED.   Since: 0.1 */
+ * TRIB_OUT_OF_MEMORY, TRIB_CLOSED, TRIB_INVALID_ARGUMENT, TRIB_REENTRANT, TRIB_FORKED.
+ * Since: 0.1 */
 TRIB_API TRIB_MUST_USE trib_status trib_session_prepare(trib_session *session,
                                                         const trib_tensor *inputs, int n_inputs,
                                                         trib_plan_info *info, trib_error *err);

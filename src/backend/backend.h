@@ -42,6 +42,7 @@ struct trib__device_caps {
         uint64_t memory_bytes;
         uint32_t compute_units;
         bool     is_unified;   /* kernels read and write host memory in place               */
+        bool     is_inline;    /* a launch or copy is done when it returns                  */
         bool     has_medium;   /* compile accepts medium precision                          */
         bool     has_wait;     /* wait_queue exists                                         */
 };
@@ -105,7 +106,7 @@ struct trib__backend {
         /* Device memory, aligned to TRIB__SLAB_ALIGNMENT, in large pieces. Any thread; may block.
          * No memory is an ordinary status. */
         trib_status (*alloc)(trib__device *device, uint64_t bytes, void **out, trib_error *err);
-        void (*free)(trib__device *device, void *memory, uint64_t bytes);
+        void (*free)(trib__device *device, void *memory, uint64_t bytes); /* NULL is fine */
         /* Memory that both the host and the device see, for staging and arguments. */
         trib_status (*alloc_host)(trib__device *device, uint64_t bytes, void **out,
                                   trib_error *err);
@@ -139,7 +140,8 @@ struct trib__backend {
         /* Copy between any two of host and device memory; otherwise as launch. */
         trib_status (*copy)(trib__queue *queue, void *target, const void *source, uint64_t bytes,
                             uint64_t value, trib_error *err);
-        /* Work submitted to queue after this starts when other's timeline has reached value.
+        /* Work submitted to queue after this starts when other's timeline has reached value, which
+         * was submitted before.
          * Optional (NULL): the caller waits on the host instead. */
         trib_status (*wait_queue)(trib__queue *queue, trib__queue *other, uint64_t value,
                                   trib_error *err);
@@ -150,9 +152,10 @@ struct trib__backend {
          * device's error if it never will. Any thread; blocks. */
         trib_status (*park)(trib__queue *queue, uint64_t value, uint64_t deadline,
                             trib_error *err);
-        /* How the launch or copy that raised the timeline to value ended: TRIB_OK or why not.
-         * Asked once after the value is reached, by the thread that leases the queue, before
-         * its next launch. */
+        /* How the launch or copy that raised the timeline to value ended: TRIB_OK or why not. Work
+         * that fails does not spoil what comes after it on the queue, so each value is asked for.
+         * After the value is reached, by the thread that leases the queue, before its next
+         * request. On a device that was lost: TRIB_DEVICE_LOST for what never ran. */
         trib_status (*result)(trib__queue *queue, uint64_t value, trib_error *err);
 
         /* Measure the limits for about `milliseconds`. One thread at a time; blocks. */

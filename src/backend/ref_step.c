@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ref_step.c: from a step to the parameters of a reference kernel, or to the call of a user's
- * operator. The only state is how deep this thread is inside user code. */
+ * operator. No state but user_call.h's depth. */
 #include "backend/ref_step.h"
 
 #include <stdio.h>
@@ -11,8 +11,6 @@
 #include "base/error.h"
 #include "kernels/ref/ref.h"
 #include "tensor/view.h"
-
-static _Thread_local unsigned user_depth;
 
 const void *trib__operand_address(const struct trib__operand     *operand,
                                   const struct trib__launch_args *args,
@@ -264,9 +262,9 @@ static trib_status run_user(const struct trib__step *step, const void *const inp
         for (uint32_t i = 0; i < step->n_inputs; i++)
                 view_of(&views[i], &step->inputs[i], inputs[i]);
         view_of(&result, &step->output, output);
-        user_depth++;
+        trib__user_call_enter();
         code = step->user->run(step->user->context, views, (int)step->n_inputs, &result);
-        user_depth--;
+        trib__user_call_leave();
         if (code != 0)
                 return trib__fail(err, TRIB_USER_OPERATOR, "operator '%s' returned %d",
                                   step->user->name, code);
@@ -300,9 +298,4 @@ trib_status trib__ref_step_run(const struct trib__step *step, const void *const 
                 return trib__fail(err, status, "%s: no reference kernel for dtype %s",
                                   trib__op_name(step->op), trib_dtype_name(step->output.dtype));
         return TRIB_OK;
-}
-
-bool trib__is_in_user_operator(void)
-{
-        return user_depth != 0;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "backend/backend.h"
+#include "model/user_call.h"
 
 /* Where an operand of a launch lies; NULL for an absent one. `constants` may be NULL if the plan
  * has none. */
@@ -24,8 +25,5 @@ bool trib__ref_step_is_supported(const struct trib__step *step, char *reason, ui
  * TRIB_USER_OPERATOR if it fails; TRIB_UNSUPPORTED for what is not supported. */
 trib_status trib__ref_step_run(const struct trib__step *step, const void *const inputs[],
                                void *output, trib_error *err) TRIB_MUST_USE;
-
-/* True on a thread that is inside a user's operator. */
-bool trib__is_in_user_operator(void);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "model/user_call.h"
 
 static bool is_float(trib_dtype dtype)
 {
@@ -177,7 +178,9 @@ static trib_status infer_user(const struct trib__node *node, const struct trib__
         for (uint32_t i = 0; i < node->n_inputs; i++)
                 views[i] = trib_tensor_from(in[i].dtype, NULL, in[i].rank, in[i].dims);
         memset(&result, 0, sizeof(result));
+        trib__user_call_enter();
         code = node->user.infer_shape(node->user.context, views, (int)node->n_inputs, &result);
+        trib__user_call_leave();
         if (code != 0)
                 return trib__fail(err, TRIB_USER_OPERATOR,
                                   "operator '%s' refused the shapes with %d", node->user_name,

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/ref_step.h"
 #include "base/alloc.h"
 #include "base/error.h"
+#include "model/user_call.h"
 #include "session/session_priv.h"
 
 #define DEFAULT_STREAM_TIMEOUT_NS (UINT64_C(10) * 1000 * 1000 * 1000)

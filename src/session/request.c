@@ -52,12 +52,12 @@ struct request_queue {
         /* Under mutex. */
         struct trib__mutex   mutex;
         struct trib__cond    changed; /* something queued, or stopping: workers  */
-        struct trib__cond    left;    /* a worker ended: join                    */
+        struct trib__cond    left;    /* a worker ended: join; or the start did  */
         trib_request        *first, **last;
         trib_request        *spares;
         uint32_t             n_queued;
         uint32_t             n_workers, n_running;
-        bool                 is_stopping, is_started, is_joined;
+        bool                 is_stopping, is_starting, is_started, is_joined;
         struct trib__thread *workers;
 };
 
@@ -173,19 +173,26 @@ static void call_back(trib_request *request)
         callback_depth--;
 }
 
+/* End a request that is still queued; false if somebody else was first. */
+static bool turn_away(trib_request *request, trib_status status, const char *why)
+{
+        if (!win(request, REQUEST_ENDING))
+                return false;
+        /* The session is there: it goes only when its queue is empty. */
+        trib__session_count_turned_away(request->queue->session);
+        finish(request, trib__fail(&request->failure, status, "%s", why));
+        return true;
+}
+
 static void run_request(struct request_queue *queue, trib_request *request, bool is_stopping)
 {
         struct run_args args = { request->inputs, request->outputs, request->n_inputs,
                                  request->n_outputs, request->deadline };
 
         if (is_stopping) {
-                if (win(request, REQUEST_ENDING))
-                        finish(request, trib__fail(&request->failure, TRIB_CANCELLED,
-                                                   "the session was closed"));
+                (void)turn_away(request, TRIB_CANCELLED, "the session was closed");
         } else if (request->deadline != TRIB__NEVER && trib__now() >= request->deadline) {
-                if (win(request, REQUEST_ENDING))
-                        finish(request, trib__fail(&request->failure, TRIB_TIMED_OUT,
-                                                   "the deadline passed in the queue"));
+                (void)turn_away(request, TRIB_TIMED_OUT, "the deadline passed in the queue");
         } else if (win(request, REQUEST_RUNNING)) {
                 finish(request, trib__session_run(queue->session, &args, &request->failure));
         } else {
@@ -238,8 +245,7 @@ static void worker(void *argument)
         trib__unlock(&queue->mutex);
 }
 
-/* Start the workers: all, or as many as the system allows, at least one. The caller has set
- * is_started, so this runs once. */
+/* Start as many workers as the system allows. The caller has set is_starting. */
 static trib_status start_workers(struct request_queue *queue, trib_error *err)
 {
         uint32_t             wanted = queue->session->options.workers, made = 0;
@@ -261,10 +267,33 @@ static trib_status start_workers(struct request_queue *queue, trib_error *err)
         queue->n_workers = made;
         queue->workers = made > 0 ? threads : NULL;
         queue->is_started = made > 0;
+        queue->is_starting = false;
+        trib__broadcast(&queue->left);
         trib__unlock(&queue->mutex);
         if (made == 0)
                 trib__free(threads);
         return made > 0 ? TRIB_OK : status;
+}
+
+/* See to it that there is at least one worker; the first submit starts them. Others wait for the
+ * end of that, so that no request is queued behind a start that fails. */
+static trib_status ensure_workers(struct request_queue *queue, trib_error *err)
+{
+        trib_error  failure = TRIB_ERROR_INIT;
+        trib_status status;
+        bool        must_start;
+
+        trib__lock(&queue->mutex);
+        while (queue->is_starting)
+                (void)trib__cond_wait(&queue->left, &queue->mutex, TRIB__NEVER);
+        must_start = !queue->is_started;
+        queue->is_starting = must_start;
+        trib__unlock(&queue->mutex);
+        if (!must_start)
+                return TRIB_OK;
+        /* A start of fewer workers than wanted is no failure of the caller's. */
+        status = start_workers(queue, &failure);
+        return status == TRIB_OK ? TRIB_OK : trib__fail(err, status, "%s", failure.message);
 }
 
 void trib__requests_stop(struct request_queue *queue)
@@ -339,15 +368,8 @@ static trib_request *take_record(struct request_queue *queue)
 /* Put the request into the queue; workers start with the first one. */
 static trib_status enqueue(struct request_queue *queue, trib_request *request, trib_error *err)
 {
-        trib_status status = TRIB_OK;
-        bool        must_start;
+        trib_status status = ensure_workers(queue, err);
 
-        trib__lock(&queue->mutex);
-        must_start = !queue->is_started;
-        queue->is_started = true;
-        trib__unlock(&queue->mutex);
-        if (must_start)
-                status = start_workers(queue, err);
         if (status != TRIB_OK)
                 return status;
         trib__lock(&queue->mutex);
@@ -494,11 +516,9 @@ trib_status trib_wait(trib_request *request, uint64_t timeout_ns, trib_error *er
                 if (seen == REQUEST_DONE)
                         return outcome(request, err);
                 now = trib__now();
-                if (now >= request->deadline && win(request, REQUEST_ENDING)) {
-                        finish(request, trib__fail(&request->failure, TRIB_TIMED_OUT,
-                                                   "the deadline passed in the queue"));
+                if (now >= request->deadline &&
+                    turn_away(request, TRIB_TIMED_OUT, "the deadline passed in the queue"))
                         continue;
-                }
                 if (now >= deadline)
                         return trib__fail(err, TRIB_PENDING,
                                           "the request is not done after %llu ms of waiting",
@@ -516,11 +536,8 @@ trib_status trib_cancel(trib_request *request, trib_error *err)
 
         if (status != TRIB_OK)
                 return status;
-        if (win(request, REQUEST_ENDING)) {
-                finish(request, trib__fail(&request->failure, TRIB_CANCELLED,
-                                           "cancelled before it ran"));
+        if (turn_away(request, TRIB_CANCELLED, "cancelled before it ran"))
                 return TRIB_OK;
-        }
         /* Acquire: pairs with the release in finish. */
         seen = trib__load_acquire_u32(&request->state);
         if (seen == REQUEST_DONE && request->status != TRIB_OK)

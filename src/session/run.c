@@ -165,16 +165,24 @@ static uint64_t round_up(uint64_t bytes)
         return (bytes + TRIB__SLAB_ALIGNMENT - 1) / TRIB__SLAB_ALIGNMENT * TRIB__SLAB_ALIGNMENT;
 }
 
-/* The addresses that the device gets: the caller's own on a unified device, else places in the
- * stream's staging memory, with the inputs copied there. So a request that is given up never
- * leaves the device with an address of the caller's. */
+/* Whether the device may be given the caller's own addresses: only if the request cannot be given
+ * up while the device still has them. */
+static bool is_direct(const struct run *run)
+{
+        const struct trib__device_caps *caps = &run->session->device->caps;
+
+        return caps->is_unified && (caps->is_inline || run->args->deadline == TRIB__NEVER);
+}
+
+/* The addresses that the device gets: the caller's own, or places in the stream's staging memory,
+ * with the inputs copied there. */
 static trib_status stage(struct run *run, const void **inputs, void **outputs, trib_error *err)
 {
         const struct trib__plan *plan = run->executable->plan;
         char                    *at = NULL;
         trib_status              status;
 
-        if (run->session->device->caps.is_unified) {
+        if (is_direct(run)) {
                 for (uint32_t i = 0; i < plan->n_inputs; i++)
                         inputs[i] = run->args->inputs[i].data;
                 for (uint32_t i = 0; i < plan->n_outputs; i++)
@@ -204,7 +212,7 @@ static void unstage(struct run *run, void *const *outputs)
 {
         const struct trib__plan *plan = run->executable->plan;
 
-        if (run->session->device->caps.is_unified)
+        if (is_direct(run))
                 return;
         for (uint32_t i = 0; i < plan->n_outputs; i++)
                 memcpy(run->args->outputs[i].data, outputs[i], plan->outputs[i].bytes);
@@ -315,6 +323,12 @@ static bool is_turn(uint32_t every)
         return true;
 }
 
+void trib__session_count_turned_away(trib_session *session)
+{
+        /* Relaxed: a statistic. */
+        (void)trib__fetch_add_relaxed_u64(&session->turned_away, 1);
+}
+
 trib_status trib__session_run(trib_session *session, const struct run_args *args,
                               trib_error *err)
 {
@@ -330,8 +344,10 @@ trib_status trib__session_run(trib_session *session, const struct run_args *args
                 run.mark = trib__now();
         }
         status = trib__stream_lease(session->device->pool, args->deadline, &run.stream, err);
-        if (status != TRIB_OK)
+        if (status != TRIB_OK) {
+                trib__session_count_turned_away(session);
                 return status;
+        }
         run.slot = &session->slots[run.stream->index];
         end_share(&run, TIME_ADMISSION);
         status = execute(&run, err);

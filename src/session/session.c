@@ -152,15 +152,20 @@ static bool is_left(const trib_session *session)
         return true;
 }
 
-/* Whether nothing of the session is still on the device: a request that ran out of time may be.
- * Nobody is inside any more, so the slots stand still. */
+/* Whether nothing of the session is still on the device: a request that ran out of time may be,
+ * unless the device is lost, which touches nothing any more. Nobody is inside any more, so the
+ * slots stand still. */
 static bool is_off_device(const trib_session *session)
 {
+        const struct trib__backend *backend = session->device->backend;
+
         for (uint32_t i = 0; i < TRIB__MAX_STREAMS; i++) {
                 const struct session_slot *slot = &session->slots[i];
 
+                /* A deadline in the past: only asks. */
                 if (slot->stream != NULL &&
-                    session->device->backend->completed(slot->stream->queue) < slot->last_value)
+                    backend->park(slot->stream->queue, slot->last_value, 0, NULL) ==
+                            TRIB_TIMED_OUT)
                         return false;
         }
         return true;
@@ -298,6 +303,8 @@ trib_status trib_session_prepare(trib_session *session, const trib_tensor *input
         uint32_t    entry;
         trib_status status = trib__check_handle(session, "session", err);
 
+        if (status == TRIB_OK)
+                status = trib__check_may_wait(err);
         if (status != TRIB_OK)
                 return status;
         if (!trib__session_enter(session, &entry))
@@ -318,6 +325,8 @@ trib_status trib_session_get_stats(const trib_session *session, trib_session_sta
         if (status != TRIB_OK)
                 return status;
         memset(out, 0, sizeof(*out));
+        /* Relaxed: a statistic. */
+        out->requests = out->failures = trib__load_relaxed_u64(&session->turned_away);
         for (uint32_t i = 0; i < TRIB__MAX_STREAMS; i++) {
                 const struct session_slot *slot = &session->slots[i];
 

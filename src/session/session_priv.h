@@ -81,6 +81,9 @@ struct trib_session {
         /* Read by every request, written by close. */
         _Alignas(TRIB__CACHE_LINE) trib__atomic_u32 state;
 
+        /* Requests that ended without a stream; apart, because those that end well are busy. */
+        _Alignas(TRIB__CACHE_LINE) trib__atomic_u64 turned_away;
+
         struct session_slot slots[TRIB__MAX_STREAMS];
 };
 
@@ -108,6 +111,9 @@ trib_status trib__check_may_wait(trib_error *err) TRIB_MUST_USE;
  * struct of a newer caller is fine if the tail that we do not know is zero. */
 trib_status trib__check_options(const void *options, size_t known, const char *what,
                                 trib_error *err) TRIB_MUST_USE;
+
+/* Count a request that ended without having run. */
+void trib__session_count_turned_away(trib_session *session);
 
 /* Run one request on the calling thread. */
 trib_status trib__session_run(trib_session *session, const struct run_args *args,

@@ -33,9 +33,10 @@ static _Thread_local struct home homes[TRIB__MAX_DEVICES];
 static _Thread_local uint32_t    thread_number; /* 0: not given yet */
 static trib__atomic_u32          last_thread_number;
 
-static pthread_once_t hook_once = PTHREAD_ONCE_INIT;
-static pthread_key_t  hook_key;
-static int            hook_error;
+/* Made by the first pool of the process; if that fails, the next one tries again. */
+static struct trib__mutex hook_mutex = TRIB__MUTEX_INIT(TRIB__RANK_REGISTRY);
+static bool               has_hook; /* under hook_mutex */
+static pthread_key_t      hook_key; /* fixed once has_hook */
 
 static uint64_t owner_word(uint32_t epoch)
 {
@@ -69,15 +70,22 @@ static void thread_ends(void *unused)
         }
 }
 
-static void make_hook(void)
+static bool make_hook(void)
 {
-        hook_error = TRIB__FAULT("stream.hook") ? 1 : pthread_key_create(&hook_key, thread_ends);
+        bool is_made;
+
+        trib__lock(&hook_mutex);
+        if (!has_hook)
+                has_hook = !TRIB__FAULT("stream.hook") &&
+                           pthread_key_create(&hook_key, thread_ends) == 0;
+        is_made = has_hook;
+        trib__unlock(&hook_mutex);
+        return is_made;
 }
 
 trib_status trib__binding_open(uint32_t *place, uint32_t *epoch, trib_error *err)
 {
-        (void)pthread_once(&hook_once, make_hook);
-        if (hook_error != 0)
+        if (!make_hook())
                 return trib__fail(err, TRIB_SYSTEM,
                                   "no thread-specific key is left for the stream pool");
         for (uint32_t p = 0; p < TRIB__MAX_DEVICES; p++) {
@@ -134,9 +142,13 @@ uint32_t trib__binding_take(uint32_t place, uint32_t epoch, uint32_t n_streams)
                                           owner_word(epoch))) {
                         homes[place].epoch = epoch;
                         homes[place].stream = i;
-                        /* Any non-NULL value makes the hook run when the thread ends. */
-                        (void)pthread_setspecific(hook_key, homes);
-                        return i;
+                        /* Any non-NULL value makes the hook run when the thread ends. Without
+                         * it nobody would give the home back, so there is none. */
+                        if (!TRIB__FAULT("stream.hook_value") &&
+                            pthread_setspecific(hook_key, homes) == 0)
+                                return i;
+                        trib__binding_drop(place, epoch);
+                        return TRIB__NO_HOME;
                 }
         }
         return TRIB__NO_HOME;

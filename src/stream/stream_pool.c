@@ -161,6 +161,19 @@ static trib_status make_stream(struct trib__stream_pool *pool, uint32_t index,
         return TRIB_OK;
 }
 
+/* Whether a hung stream is past its abandoned work, or never will be because its device is lost:
+ * that touches nothing any more, and says so to whoever submits next. Holder of the lease. */
+static bool is_past(const struct trib__stream_pool *pool, const struct trib_stream *stream)
+{
+        const struct trib__backend *backend = pool->params.backend;
+
+        if (backend->completed(stream->queue) >= stream->hung_until)
+                return true;
+        TRIB__ASSERT_NO_LOCK();
+        /* A deadline in the past: only asks. */
+        return backend->park(stream->queue, stream->hung_until, 0, NULL) != TRIB_TIMED_OUT;
+}
+
 /* Lease the stream if it is free, or hung and past it. */
 static bool try_lease(struct trib__stream_pool *pool, struct trib_stream *stream)
 {
@@ -175,7 +188,7 @@ static bool try_lease(struct trib__stream_pool *pool, struct trib_stream *stream
         /* Acquire, again: take it first, then look whether the abandoned work is past. */
         if (!trib__cas_acquire_u64(&stream->lease, &seen, LEASED))
                 return false;
-        if (pool->params.backend->completed(stream->queue) >= stream->hung_until)
+        if (is_past(pool, stream))
                 return true;
         /* Release: the members stay as they are, for whoever looks next. */
         trib__store_release_u64(&stream->lease, HUNG);
@@ -206,26 +219,29 @@ static trib_status try_index(struct trib__stream_pool *pool, uint32_t index,
         return status;
 }
 
-/* Lease any stream, starting behind `start`: idle ones first, then new ones if `may_make`. */
-static trib_status try_any(struct trib__stream_pool *pool, uint32_t start, bool may_make,
+/* Lease any stream but `avoided` (or TRIB__NO_HOME), starting at `start`: idle ones first, then new
+ * ones. */
+static trib_status try_any(struct trib__stream_pool *pool, uint32_t start, uint32_t avoided,
                            struct trib_stream **out, trib_error *err)
 {
         uint32_t n = pool->params.max_streams;
 
         for (uint32_t i = 0; i < n; i++) {
-                struct trib_stream *stream = stream_at(pool, (start + i) % n);
+                uint32_t            index = (start + i) % n;
+                struct trib_stream *stream = stream_at(pool, index);
 
-                if (stream != NULL && try_lease(pool, stream)) {
+                if (index != avoided && stream != NULL && try_lease(pool, stream)) {
                         *out = stream;
                         return TRIB_OK;
                 }
         }
-        for (uint32_t i = 0; may_make && i < n; i++) {
+        for (uint32_t i = 0; i < n; i++) {
+                uint32_t    index = (start + i) % n;
                 trib_status status;
 
-                if (stream_at(pool, (start + i) % n) != NULL)
+                if (index == avoided || stream_at(pool, index) != NULL)
                         continue;
-                status = try_index(pool, (start + i) % n, out, err);
+                status = try_index(pool, index, out, err);
                 if (status != TRIB_PENDING)
                         return status;
         }
@@ -275,7 +291,7 @@ static struct trib_stream *look(struct trib__stream_pool *pool, struct waiter *w
         return handed;
 }
 
-static trib_status wait_for_stream(struct trib__stream_pool *pool, uint32_t start, bool may_make,
+static trib_status wait_for_stream(struct trib__stream_pool *pool, uint32_t start,
                                    uint64_t deadline, struct trib_stream **out, trib_error *err)
 {
         struct waiter       self = { 0 };
@@ -287,7 +303,7 @@ static trib_status wait_for_stream(struct trib__stream_pool *pool, uint32_t star
         for (;;) {
                 uint64_t now, until;
 
-                status = try_any(pool, start, may_make, &found, err);
+                status = try_any(pool, start, TRIB__NO_HOME, &found, err);
                 if (status != TRIB_PENDING)
                         break;
                 found = NULL;
@@ -353,7 +369,7 @@ static trib_status find_home(struct trib__stream_pool *pool, uint64_t deadline, 
                                           "none of %u streams was given back in time (policy "
                                           "wait)",
                                           p->max_streams);
-                is_in_time = trib__binding_wait(pool->place, seen, until);
+                is_in_time = trib__binding_wait(pool->place, seen, until) && trib__now() < until;
         }
         return TRIB_OK;
 }
@@ -362,11 +378,10 @@ static trib_status find_home(struct trib__stream_pool *pool, uint64_t deadline, 
 static trib_status lease_from(struct trib__stream_pool *pool, uint32_t start, uint64_t deadline,
                               struct trib_stream **out, trib_error *err)
 {
-        bool        may_make = pool->params.policy == TRIB__STREAMS_SHARE;
-        trib_status status = try_any(pool, start, may_make, out, err);
+        trib_status status = try_any(pool, start, TRIB__NO_HOME, out, err);
 
         if (status == TRIB_PENDING)
-                status = wait_for_stream(pool, start, may_make, deadline, out, err);
+                status = wait_for_stream(pool, start, deadline, out, err);
         if (status != TRIB_OK)
                 *out = NULL;
         return status;
@@ -403,13 +418,15 @@ trib_status trib__stream_lease_any(struct trib__stream_pool *pool, uint64_t dead
         uint32_t    home = trib__binding_home(pool->place, pool->epoch);
         trib_status status;
 
-        /* From behind the caller's own home, so that the home is the last to be taken. */
-        status = try_any(pool, home != TRIB__NO_HOME ? home + 1 : 0, true, out, err);
+        /* The caller's own home comes last, behind streams that have to be made. */
+        status = try_any(pool, home != TRIB__NO_HOME ? home + 1 : 0, home, out, err);
+        if (status == TRIB_PENDING && home != TRIB__NO_HOME)
+                status = try_index(pool, home, out, err);
         if (status == TRIB_PENDING && deadline == 0)
                 status = trib__fail(err, TRIB_NO_STREAM, "all %u streams are leased",
                                     pool->params.max_streams);
         else if (status == TRIB_PENDING)
-                status = wait_for_stream(pool, 0, true, deadline, out, err);
+                status = wait_for_stream(pool, 0, deadline, out, err);
         if (status != TRIB_OK)
                 *out = NULL;
         return status;

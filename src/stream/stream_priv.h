@@ -14,7 +14,8 @@ void        trib__binding_close(uint32_t place, uint32_t epoch, uint32_t n_strea
 
 /* The calling thread's home in {place, epoch}, or TRIB__NO_HOME. No atomic operation. */
 uint32_t trib__binding_home(uint32_t place, uint32_t epoch);
-/* Take a home that nobody has, below n_streams; TRIB__NO_HOME if all are taken. */
+/* Take a home that nobody has, below n_streams; TRIB__NO_HOME if all are taken, or if the thread's
+ * end could not be noticed. */
 uint32_t trib__binding_take(uint32_t place, uint32_t epoch, uint32_t n_streams);
 /* Give the calling thread's home back. */
 void trib__binding_drop(uint32_t place, uint32_t epoch);

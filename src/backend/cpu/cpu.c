@@ -83,6 +83,7 @@ static trib_status cpu_open(const char *which, trib__device **out,
         caps->memory_bytes = trib__memory_bytes();
         caps->compute_units = device->n_cores;
         caps->is_unified = true;
+        caps->is_inline = true;
         *out = device;
         return TRIB_OK;
 }

@@ -275,11 +275,16 @@ trib_status trib__cpu_compile(trib__device *device, const struct trib__compile_p
                               trib_error *err)
 {
         const struct trib__plan *plan = params->plan;
-        trib__program           *program = trib__calloc("cpu.program", 1, sizeof(*program));
+        trib__program           *program;
         trib_status              status = TRIB_OK;
 
         *out = NULL;
         memset(info, 0, sizeof(*info));
+        if (params->is_medium &&
+            (device->onednn == NULL || !trib__onednn_info(device->onednn)->has_bf16))
+                return trib__fail(err, TRIB_UNSUPPORTED,
+                                  "medium precision needs oneDNN and bf16 instructions");
+        program = trib__calloc("cpu.program", 1, sizeof(*program));
         if (program != NULL)
                 program->steps = trib__calloc("cpu.steps", plan->n_steps,
                                               sizeof(*program->steps));
