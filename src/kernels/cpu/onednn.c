@@ -238,6 +238,22 @@ static void unload(struct trib__onednn *lib)
         trib__free(lib);
 }
 
+/* Make and drop one small primitive, so that the library's own first-use set-up (its primitive
+ * cache among others) is done by one thread, before others can meet in it. */
+static trib_status warm_up(struct trib__onednn *lib, trib_error *err)
+{
+        const float                       one = 1;
+        struct trib__onednn_prim         *prim;
+        struct trib__onednn_linear_params params = {
+                .m = 1, .k = 1, .n = 1, .dtype = TRIB_F32, .weights_are_nk = true, .weights = &one
+        };
+        trib_status status = trib__onednn_linear_create(lib, &params, &prim, err);
+
+        if (status == TRIB_OK)
+                trib__onednn_prim_destroy(prim);
+        return status;
+}
+
 static trib_status load_into(struct trib__onednn *lib, trib_error *err)
 {
         trib_status status = open_library(&lib->handle, err);
@@ -262,7 +278,7 @@ static trib_status load_into(struct trib__onednn *lib, trib_error *err)
                                                             TRIB__DNNL_ENGINE_CPU, 0));
         if (failed != TRIB__DNNL_SUCCESS)
                 return trib__onednn_failed(failed, "the creation of its CPU engine", err);
-        return TRIB_OK;
+        return warm_up(lib, err);
 }
 
 /* The open library with one more reference, or NULL. */

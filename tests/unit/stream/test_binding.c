@@ -205,7 +205,7 @@ static void binding_is_given_back_after_late_destructors(void **state)
         stream_rig_close(&rig);
 }
 
-static void binding_of_64_devices_and_no_more(void **state)
+static void binding_of_as_many_devices_as_there_are_places(void **state)
 {
         static struct {
                 uint32_t place, epoch;
@@ -216,7 +216,7 @@ static void binding_of_64_devices_and_no_more(void **state)
         (void)state;
         for (int i = 0; i < TRIB__MAX_DEVICES; i++)
                 EXPECT_OK(trib__binding_open(&open[i].place, &open[i].epoch, &err), &err);
-        EXPECT_FAILS(trib__binding_open(&place, &epoch, &err), TRIB_BUSY, &err, "at most 64");
+        EXPECT_FAILS(trib__binding_open(&place, &epoch, &err), TRIB_BUSY, &err, "at most ");
         for (int i = 0; i < TRIB__MAX_DEVICES; i++)
                 assert_int_equal(trib__binding_take(open[i].place, open[i].epoch, 1), 0);
         for (int i = 0; i < TRIB__MAX_DEVICES; i++)
@@ -322,7 +322,7 @@ TRIB_TEST_MAIN(TRIB_TEST(binding_is_given_back_by_10000_threads_on_2_streams),
                TRIB_TEST(binding_of_a_closed_pool_gives_nothing_back),
                TRIB_TEST(binding_thread_may_end_after_its_pool),
                TRIB_TEST(binding_is_given_back_after_late_destructors),
-               TRIB_TEST(binding_of_64_devices_and_no_more),
+               TRIB_TEST(binding_of_as_many_devices_as_there_are_places),
                TRIB_TEST(binding_hook_that_failed_is_tried_again),
                TRIB_TEST(binding_without_a_hook_is_none),
                TRIB_TEST(binding_end_of_threads_races_with_the_end_of_the_pool))
