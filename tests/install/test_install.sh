@@ -50,6 +50,8 @@ else
         echo "no C++ compiler: find_package was not tried"
 fi
 
+# The loader finds the library beside the command through /proc; without it we must say where.
+[ -e /proc/self/exe ] || export LD_LIBRARY_PATH="$libdir"
 if [ -x "$build/tributary" ]; then
         "$prefix/bin/tributary" --version | grep -qF "$version" ||
                 fail "the installed command does not give its version"

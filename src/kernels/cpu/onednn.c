@@ -218,7 +218,6 @@ static void describe(struct trib__onednn *lib)
 
         lib->info.isa = lib->abi->isa_name(isa);
         lib->info.has_bf16 = (isa & TRIB__DNNL_ISA_AVX512_BF16) == TRIB__DNNL_ISA_AVX512_BF16;
-        lib->has_avx512 = (isa & TRIB__DNNL_ISA_AVX512) == TRIB__DNNL_ISA_AVX512;
         lib->info.has_amx = (isa & lib->abi->isa_amx) == lib->abi->isa_amx;
 
         memcpy(&symbol, &lib->api.version, sizeof(symbol));

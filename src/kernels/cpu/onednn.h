@@ -93,12 +93,6 @@ struct trib__onednn_linear_params {
         const void                  *weights; /* k * n elements                               */
         const void                  *bias;    /* n elements, or NULL: none                    */
 
-        /* The bits of a row do not depend on m or on its place, so that a request alone and the
-         * same request in a batch agree. Where the library would sum some rows in another order,
-         * rows of zeros are added: with AVX-512 only to a single row on 3.x (up to a sixth more
-         * time), below AVX-512 one to three rows, or up to nine when m is over 72. */
-        bool is_row_exact;
-
         /* NULL, or a linear primitive of the same k, n, dtype, precision, weights and weights
          * order, usually with another m: its packed weights are used in common when the layout
          * fits; otherwise new ones are packed. The content is taken on trust. The donor may be

@@ -122,19 +122,12 @@ void trib__onednn_exec_destroy(struct trib__onednn_exec *exec)
 
 /* ---- run -------------------------------------------------------------------------------- */
 
-/* Bring an input into scratch, as the slot says. */
-static void *stage(const struct trib__onednn_slot *slot, const void *input, void *scratch)
+/* Round an input to bf16, into scratch. */
+static void *round_input(const struct trib__onednn_slot *slot, const void *input, void *scratch)
 {
-        char  *place = (char *)scratch + slot->offset;
-        size_t bytes = slot->count;
+        void *place = (char *)scratch + slot->offset;
 
-        if (slot->source == TRIB__ONEDNN_INPUT_ROUNDED) {
-                bytes *= sizeof(uint16_t);
-                trib__onednn_round_bf16(input, (uint16_t *)(void *)place, slot->count);
-        } else {
-                memcpy(place, input, bytes);
-        }
-        memset(place + bytes, 0, slot->zeroed);
+        trib__onednn_round_bf16(input, place, slot->count);
         return place;
 }
 
@@ -147,25 +140,15 @@ static void *address_of(const struct trib__onednn_slot *slot, const void *const 
                 /* The library has no const memory; a source is only read. */
                 return (void *)(uintptr_t)inputs[slot->index];
         case TRIB__ONEDNN_INPUT_ROUNDED:
-        case TRIB__ONEDNN_INPUT_COPIED:
-                return stage(slot, inputs[slot->index], scratch);
+                return round_input(slot, inputs[slot->index], scratch);
         case TRIB__ONEDNN_OUTPUT:
                 return output;
-        case TRIB__ONEDNN_OUTPUT_COPIED:
         case TRIB__ONEDNN_SCRATCH:
                 return (char *)scratch + slot->offset;
         case TRIB__ONEDNN_CONSTANT:
                 break;
         }
         return NULL;
-}
-
-static void copy_output(const struct trib__onednn_prim *prim, void *output, const void *scratch)
-{
-        for (uint32_t i = 0; i < prim->slot_count; i++)
-                if (prim->slots[i].source == TRIB__ONEDNN_OUTPUT_COPIED)
-                        memcpy(output, (const char *)scratch + prim->slots[i].offset,
-                               prim->slots[i].count);
 }
 
 trib_status trib__onednn_exec_run(struct trib__onednn_exec *exec, const void *const *inputs,
@@ -197,6 +180,5 @@ trib_status trib__onednn_exec_run(struct trib__onednn_exec *exec, const void *co
         trib__onednn_leave(lib, previous);
         if (failed != TRIB__DNNL_SUCCESS)
                 return trib__onednn_failed(failed, "the run of a primitive", err);
-        copy_output(prim, output, scratch);
         return TRIB_OK;
 }

@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* onednn_linear.c: the two products. A linear layer is a matmul whose right operand never changes:
  * the library says in which layout it wants the weights, and we put them into it once. That layout
- * depends little on m, so plans of one model for several batch sizes usually share them. No
- * locks. */
+ * depends little on m, so plans of one model for several batch sizes usually share them.
+ *
+ * A row's bits may depend on m, and so on which requests it was merged with; whoever merges must
+ * take this into account. Measured with one thread:
+ *   AMX                2.6.3 (avx512_core_amx): rows differ with m.
+ *   AVX-512, no AMX    2.6.3, 3.1.1: no difference. 3.7.2: m = 1 differs from m >= 2, for k over
+ *                      1024 only.
+ *   AVX2               2.6.3, 3.7.2: the 1 to 3 rows left over from groups of 6 are summed in
+ *                      another order; even two equal rows of one batch can differ.
+ *   AVX, SSE4.1        2.6.3, 3.7.2: m = 1 differs.
+ *
+ * No locks. */
 #include "kernels/cpu/onednn_priv.h"
 
 #include <string.h>
@@ -10,8 +20,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-/* Of an int in the library, less the rows that rows_to_run may add. */
-#define GREATEST_DIMENSION (INT64_C(0x7fffffff) - 16)
+/* Of an int in the library. */
+#define GREATEST_DIMENSION INT64_C(0x7fffffff)
 
 /* Every dimension fits the library's int, and each of the three tensors into memory. */
 static trib_status check_product(const char *op, int64_t m, int64_t k, int64_t n, trib_error *err)
@@ -58,6 +68,17 @@ static trib_status operand_type(const struct trib__onednn *lib, trib_dtype dtype
                                   "oneDNN %s have %s",
                                   lib->info.version, lib->info.isa);
         *type = TRIB__DNNL_BF16;
+        return TRIB_OK;
+}
+
+/* An operand of `count` elements that each run gives: as it is, or rounded to bf16. */
+static trib_status add_operand(struct trib__onednn_prim *prim, int arg,
+                               enum trib__onednn_precision precision, int64_t count,
+                               trib_error *err)
+{
+        if (precision == TRIB__ONEDNN_MEDIUM)
+                return trib__onednn_prim_add_rounded(prim, arg, (size_t)count, err);
+        trib__onednn_prim_add_input(prim, arg);
         return TRIB_OK;
 }
 
@@ -129,39 +150,13 @@ static trib_status add_bias(struct trib__onednn_prim                *prim,
         return trib__onednn_prim_add_constant(prim, TRIB__DNNL_ARG_BIAS, copy, true, err);
 }
 
-/* True if, below AVX-512, the library sums each of m rows in the same order. Observed: its kernels
- * take 6 rows, and 4 or 5 that are left over alike, but 1 to 3 in another order; from 73 rows on it
- * works in blocks of 48, and what is left over is halved. */
-static bool are_rows_alike(int64_t m)
-{
-        return m <= 72 ? m % 6 == 0 || m % 6 >= 4 : m % 12 == 0 || m % 12 >= 10;
-}
-
-/* The rows to compute so that each has the bits that it has among any others; those after the
- * first m are zeros, and are thrown away. With AVX-512 the library sums every row alike, except
- * that some versions treat a single row apart. */
-static int64_t rows_to_run(const struct trib__onednn               *lib,
-                           const struct trib__onednn_linear_params *params)
-{
-        int64_t m = params->m;
-
-        if (!params->is_row_exact)
-                return m;
-        if (lib->has_avx512)
-                return m == 1 && !lib->abi->is_single_row_alike ? 2 : m;
-        while (!are_rows_alike(m))
-                m++;
-        return m;
-}
-
 /* Describe the operator to the library and build it. */
 static trib_status linear_describe(struct trib__onednn_prim                *prim,
                                    const struct trib__onednn_linear_params *params,
                                    int outer_type, int inner_type, trib_error *err)
 {
-        const int64_t m = rows_to_run(prim->lib, params);
-        const int64_t src[] = { m, params->k }, weights[] = { params->k, params->n };
-        const int64_t bias[] = { 1, params->n }, dst[] = { m, params->n };
+        const int64_t src[] = { params->m, params->k }, weights[] = { params->k, params->n };
+        const int64_t bias[] = { 1, params->n }, dst[] = { params->m, params->n };
         struct trib__onednn_layout layout = trib__onednn_dense(inner_type, 2, src);
         struct trib__onednn_mds    mds = { .lib = prim->lib };
         struct trib__onednn_op     op = { .kind = TRIB__ONEDNN_OP_MATMUL };
@@ -183,35 +178,6 @@ static trib_status linear_describe(struct trib__onednn_prim                *prim
         return status;
 }
 
-/* The input and the output: as they are, or by way of the scratch. */
-static trib_status add_tensors(struct trib__onednn_prim                *prim,
-                               const struct trib__onednn_linear_params *params, trib_error *err)
-{
-        const size_t unused = (size_t)(rows_to_run(prim->lib, params) - params->m);
-        const size_t element = params->dtype == TRIB_F32 ? 4 : 2, m = (size_t)params->m;
-        const size_t k = (size_t)params->k, n = (size_t)params->n;
-        trib_status  status = TRIB_OK;
-        struct trib__onednn_slot staged = { .source = TRIB__ONEDNN_INPUT_COPIED };
-
-        if (params->precision == TRIB__ONEDNN_MEDIUM) {
-                staged.source = TRIB__ONEDNN_INPUT_ROUNDED;
-                staged.count = m * k;
-                staged.zeroed = unused * k * sizeof(uint16_t);
-        } else if (unused > 0) {
-                staged.count = m * k * element;
-                staged.zeroed = unused * k * element;
-        } else {
-                trib__onednn_prim_add_input(prim, TRIB__DNNL_ARG_SRC);
-                return TRIB_OK;
-        }
-        if (unused > 0)
-                status = trib__onednn_prim_stage_output(prim, m * n * element,
-                                                        unused * n * element, err);
-        if (status != TRIB_OK)
-                return status;
-        return trib__onednn_prim_add_staged(prim, TRIB__DNNL_ARG_SRC, staged, err);
-}
-
 static trib_status linear_build(struct trib__onednn_prim                *prim,
                                 const struct trib__onednn_linear_params *params,
                                 int inner_type, trib_error *err)
@@ -222,7 +188,8 @@ static trib_status linear_build(struct trib__onednn_prim                *prim,
         if (status == TRIB_OK)
                 status = linear_describe(prim, params, outer_type, inner_type, err);
         if (status == TRIB_OK)
-                status = add_tensors(prim, params, err);
+                status = add_operand(prim, TRIB__DNNL_ARG_SRC, params->precision,
+                                     params->m * params->k, err);
         if (status == TRIB_OK)
                 status = add_weights(prim, params, err);
         if (status == TRIB_OK)
@@ -279,19 +246,6 @@ static trib_status matmul_check(const struct trib__onednn_matmul_params *p, trib
         if (status == TRIB_OK)
                 status = trib__onednn_check_shape("matmul's result", 3, dst, err);
         return status;
-}
-
-static trib_status add_operand(struct trib__onednn_prim *prim, int arg,
-                               enum trib__onednn_precision precision, int64_t count,
-                               trib_error *err)
-{
-        const struct trib__onednn_slot rounded = { .source = TRIB__ONEDNN_INPUT_ROUNDED,
-                                                   .count = (size_t)count };
-
-        if (precision == TRIB__ONEDNN_MEDIUM)
-                return trib__onednn_prim_add_staged(prim, arg, rounded, err);
-        trib__onednn_prim_add_input(prim, arg);
-        return TRIB_OK;
 }
 
 static trib_status matmul_build(struct trib__onednn_prim                *prim,

@@ -9,8 +9,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-#define OUTPUT_SLOT 0 /* prim_build adds the output first */
-
 trib_status trib__onednn_type(trib_dtype dtype, int *type, trib_error *err)
 {
         switch (dtype) {
@@ -123,27 +121,14 @@ void trib__onednn_prim_add_input(struct trib__onednn_prim *prim, int arg)
         slot->index = prim->info.input_count++;
 }
 
-trib_status trib__onednn_prim_add_staged(struct trib__onednn_prim *prim, int arg,
-                                         struct trib__onednn_slot staged, trib_error *err)
+trib_status trib__onednn_prim_add_rounded(struct trib__onednn_prim *prim, int arg, size_t count,
+                                          trib_error *err)
 {
-        const bool   is_rounded = staged.source == TRIB__ONEDNN_INPUT_ROUNDED;
-        const size_t bytes = staged.count * (is_rounded ? sizeof(uint16_t) : 1) + staged.zeroed;
-        struct trib__onednn_slot *slot = add_slot(prim, arg, staged.source);
+        struct trib__onednn_slot *slot = add_slot(prim, arg, TRIB__ONEDNN_INPUT_ROUNDED);
 
-        slot->count = staged.count;
-        slot->zeroed = staged.zeroed;
+        slot->count = count;
         slot->index = prim->info.input_count++;
-        return reserve_scratch(prim, bytes, &slot->offset, err);
-}
-
-trib_status trib__onednn_prim_stage_output(struct trib__onednn_prim *prim, size_t bytes,
-                                           size_t unused, trib_error *err)
-{
-        struct trib__onednn_slot *slot = &prim->slots[OUTPUT_SLOT];
-
-        slot->source = TRIB__ONEDNN_OUTPUT_COPIED;
-        slot->count = bytes;
-        return reserve_scratch(prim, bytes + unused, &slot->offset, err);
+        return reserve_scratch(prim, count * sizeof(uint16_t), &slot->offset, err);
 }
 
 trib_status trib__onednn_prim_add_constant(struct trib__onednn_prim *prim, int arg, void *data,

@@ -55,7 +55,6 @@ enum trib__dnnl_status {
 #define TRIB__DNNL_MAX_RANK 12
 
 /* The instruction set in effect is a set of bits; these mean the same in both. */
-#define TRIB__DNNL_ISA_AVX512 0x27
 #define TRIB__DNNL_ISA_AVX512_BF16 0xe7
 
 /* ---- objects of the library ------------------------------------------------------------- */
@@ -172,7 +171,6 @@ struct trib__onednn_abi {
         int                major, minor_least;
         const char *const *own_names; /* ends with NULL; "dnnl_" is put in front */
         int                isa_amx;   /* the bits that say AMX                   */
-        bool               is_single_row_alike; /* see rows_to_run in onednn_linear.c */
 
         /* Each returns a trib__dnnl_status. md_fini takes what md_init made. */
         int (*md_init)(const struct trib__onednn *lib, union trib__onednn_md *md,
@@ -198,7 +196,6 @@ struct trib__onednn {
         const struct trib__onednn_abi *abi;
         struct trib__onednn_api        api;
         trib__onednn_symbol            own[TRIB__ONEDNN_OWN_MAX];
-        bool                           has_avx512;
         struct trib__dnnl_engine      *engine;
         void                          *handle; /* of dlopen; never closed */
         int (*omp_get_max_threads)(void);      /* both NULL without OpenMP */
@@ -217,13 +214,11 @@ struct trib__onednn_packed {
 
 /* Where the memory of one argument of a primitive comes from. */
 enum trib__onednn_source {
-        TRIB__ONEDNN_INPUT,          /* inputs[index]                                  */
-        TRIB__ONEDNN_INPUT_ROUNDED,  /* inputs[index], rounded to bf16 into scratch    */
-        TRIB__ONEDNN_INPUT_COPIED,   /* inputs[index], copied into scratch             */
+        TRIB__ONEDNN_INPUT,         /* inputs[index]                               */
+        TRIB__ONEDNN_INPUT_ROUNDED, /* inputs[index], rounded to bf16 into scratch */
         TRIB__ONEDNN_OUTPUT,
-        TRIB__ONEDNN_OUTPUT_COPIED,  /* scratch, of which the first bytes go to output */
         TRIB__ONEDNN_SCRATCH,
-        TRIB__ONEDNN_CONSTANT,       /* a memory object of the primitive               */
+        TRIB__ONEDNN_CONSTANT,      /* a memory object of the primitive            */
 };
 
 struct trib__onednn_slot {
@@ -231,8 +226,7 @@ struct trib__onednn_slot {
         enum trib__onednn_source  source;
         uint32_t                  index;
         size_t                    offset; /* into the scratch                    */
-        size_t                    count;  /* ROUNDED: elements; COPIED: bytes    */
-        size_t                    zeroed; /* ROUNDED, COPIED: bytes after those  */
+        size_t                    count;  /* ROUNDED only: elements              */
         struct trib__dnnl_memory *memory; /* CONSTANT only                       */
         void                     *data;   /* CONSTANT only: ours to free, or NULL */
 };
@@ -300,14 +294,9 @@ trib_status trib__onednn_prim_build(struct trib__onednn_prim *prim,
 /* Add an argument that each run gives. */
 void trib__onednn_prim_add_input(struct trib__onednn_prim *prim, int arg);
 
-/* Add one that is brought into scratch first: INPUT_ROUNDED or INPUT_COPIED, with slot.count and
- * slot.zeroed as described there. */
-trib_status trib__onednn_prim_add_staged(struct trib__onednn_prim *prim, int arg,
-                                         struct trib__onednn_slot staged, trib_error *err);
-
-/* Let the run write into scratch, `bytes` + `unused` long, and copy the first `bytes` out. */
-trib_status trib__onednn_prim_stage_output(struct trib__onednn_prim *prim, size_t bytes,
-                                           size_t unused, trib_error *err);
+/* Add one of `count` floats that is rounded to bf16 into scratch first. */
+trib_status trib__onednn_prim_add_rounded(struct trib__onednn_prim *prim, int arg, size_t count,
+                                          trib_error *err);
 
 /* Add an argument that never changes. `data` is the caller's to keep alive; if `is_owned`, the
  * primitive frees it, also when this call fails. */

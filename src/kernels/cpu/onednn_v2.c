@@ -143,7 +143,6 @@ const struct trib__onednn_abi trib__onednn_v2 = {
         .minor_least = 6,
         .own_names = own_names,
         .isa_amx = 0x3e7,
-        .is_single_row_alike = true,
         .md_init = v2_md_init,
         .md_fini = v2_md_fini,
         .md_pointer = v2_md_pointer,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* onednn_v3.c: what is particular to oneDNN 3.x. A memory descriptor is a handle that must be
- * destroyed, and each operator has one function that makes its primitive descriptor. Seen in 3.7
- * (not in 3.1, nor in 2.6): with AVX-512, a matmul of one row with k over 1024 sums in another
- * order than the same row among others; hence is_single_row_alike. No locks. */
+ * destroyed, and each operator has one function that makes its primitive descriptor. No
+ * locks. */
 #include "kernels/cpu/onednn_priv.h"
 
 enum v3_own { MD_CREATE_TAG, MD_CREATE_STRIDES, MD_DESTROY, MATMUL, BINARY, ELTWISE, SOFTMAX, NORM,
@@ -142,7 +141,6 @@ const struct trib__onednn_abi trib__onednn_v3 = {
         .minor_least = 0,
         .own_names = own_names,
         .isa_amx = 0xfef,
-        .is_single_row_alike = false,
         .md_init = v3_md_init,
         .md_fini = v3_md_fini,
         .md_pointer = v3_md_pointer,

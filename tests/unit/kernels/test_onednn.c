@@ -26,6 +26,28 @@ static void onednn_open_says_what_it_found(void **state)
         trib__onednn_close(NULL);
 }
 
+/* Around a case that sets TRIB_ONEDNN, for the sake of those that follow in the same process. */
+static int keep_setting(void **state)
+{
+        const char *setting = getenv("TRIB_ONEDNN");
+
+        *state = setting != NULL ? strdup(setting) : NULL;
+        return 0;
+}
+
+static int restore_setting(void **state)
+{
+        if (*state == NULL)
+                return unsetenv("TRIB_ONEDNN");
+        if (setenv("TRIB_ONEDNN", *state, 1) != 0)
+                return -1;
+        free(*state);
+        return 0;
+}
+
+#define SETTING_TEST(function) \
+        cmocka_unit_test_setup_teardown(function, keep_setting, restore_setting)
+
 static void onednn_open_is_off_when_told(void **state)
 {
         struct trib__onednn *lib = (struct trib__onednn *)(uintptr_t)64;
@@ -412,9 +434,9 @@ static void onednn_exec_survives_a_failed_run(void **state)
 }
 
 TRIB_TEST_MAIN(TRIB_TEST(onednn_open_says_what_it_found),
-               TRIB_TEST(onednn_open_is_off_when_told),
-               TRIB_TEST(onednn_open_refuses_a_setting_that_is_no_path),
-               TRIB_TEST(onednn_open_refuses_a_file_that_is_not_onednn),
+               SETTING_TEST(onednn_open_is_off_when_told),
+               SETTING_TEST(onednn_open_refuses_a_setting_that_is_no_path),
+               SETTING_TEST(onednn_open_refuses_a_file_that_is_not_onednn),
                TRIB_TEST(onednn_open_gives_threads_one_library),
                TRIB_TEST(onednn_create_refuses_impossible_shapes),
                TRIB_TEST(onednn_two_threads_get_identical_bits),
