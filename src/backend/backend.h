@@ -73,7 +73,7 @@ struct trib__program_info {
 };
 
 /* What differs per launch. Addresses are valid on the device and stay so until the timeline
- * reaches the launch's value. */
+ * reaches the launch's value; the struct and its two tables only until launch returns. */
 struct trib__launch_args {
         void             *slab; /* slab_bytes rounded up + workspace_bytes; or NULL if 0    */
         const void *const *inputs;

@@ -323,56 +323,77 @@ static trib_status join_locked(struct trib__plan_cache *cache, struct trib__exec
         return TRIB_OK;
 }
 
-trib_status trib__plan_cache_get(struct trib__plan_cache *cache, const struct trib__shape *inputs,
-                                 uint64_t deadline, struct trib__executable **out,
-                                 trib_error *err)
-{
-        uint64_t                 hash = hash_key(inputs, cache->params.graph->n_inputs);
-        struct trib__executable *entry, *found, *evicted = NULL;
-        trib_status              status;
+/* What a get asks for. */
+struct wanted {
+        const struct trib__shape *inputs;
+        uint64_t                  hash;
+        uint64_t                  deadline;
+};
 
-        *out = NULL;
-        trib__lock(&cache->mutex);
-        found = find_locked(cache, hash, inputs);
-        trib__unlock(&cache->mutex);
-        entry = NULL;
-        if (found == NULL) {
-                /* Allocated outside of the lock; unused if another thread comes first. */
-                status = new_entry(cache, inputs, hash, &entry, err);
-                if (status != TRIB_OK)
-                        return status;
-        }
-        trib__lock(&cache->mutex);
-        found = find_locked(cache, hash, inputs);
+/* If the list has the entry: hold it, wait for its build, and say how that went. NULL if it has
+ * not. An entry whose build failed is the caller's to put. */
+static struct trib__executable *join_if_there_locked(struct trib__plan_cache *cache,
+                                                     const struct wanted *wanted,
+                                                     trib_status *status, trib_error *err)
+        TRIB__REQUIRES(cache->mutex)
+{
+        struct trib__executable *found = find_locked(cache, wanted->hash, wanted->inputs);
+
         if (found != NULL) {
                 found->last_use = ++cache->clock;
-                status = join_locked(cache, found, deadline, err);
-                trib__unlock(&cache->mutex);
-                if (entry != NULL)
-                        executable_free(cache, entry);
-                if (status == TRIB_OK)
-                        *out = found;
-                else
-                        trib__plan_cache_put(cache, found);
-                return status;
+                *status = join_locked(cache, found, wanted->deadline, err);
         }
-        if (entry == NULL) {
-                /* It was there a moment ago and was evicted, or its build failed. */
-                trib__unlock(&cache->mutex);
-                return trib__plan_cache_get(cache, inputs, deadline, out, err);
-        }
-        entry->next = cache->entries;
-        entry->last_use = ++cache->clock;
-        cache->entries = entry;
-        cache->n_entries++;
-        cache->builds++;
-        evicted = evict_locked(cache);
-        trib__unlock(&cache->mutex);
+        return found;
+}
+
+static void put_all(struct trib__plan_cache *cache, struct trib__executable *evicted)
+{
         while (evicted != NULL) {
                 struct trib__executable *next = evicted->next;
 
                 trib__plan_cache_put(cache, evicted);
                 evicted = next;
         }
-        return build_and_publish(cache, entry, out, err);
+}
+
+trib_status trib__plan_cache_get(struct trib__plan_cache *cache, const struct trib__shape *inputs,
+                                 uint64_t deadline, struct trib__executable **out,
+                                 trib_error *err)
+{
+        struct wanted wanted = { inputs, hash_key(inputs, cache->params.graph->n_inputs),
+                                 deadline };
+        struct trib__executable *entry = NULL, *found, *evicted = NULL;
+        trib_status              status = TRIB_OK;
+
+        *out = NULL;
+        trib__lock(&cache->mutex);
+        found = join_if_there_locked(cache, &wanted, &status, err);
+        trib__unlock(&cache->mutex);
+        if (found == NULL) {
+                /* Allocated outside of the lock; unused if another thread comes first. */
+                status = new_entry(cache, inputs, wanted.hash, &entry, err);
+                if (status != TRIB_OK)
+                        return status;
+                trib__lock(&cache->mutex);
+                found = join_if_there_locked(cache, &wanted, &status, err);
+                if (found == NULL) {
+                        entry->next = cache->entries;
+                        entry->last_use = ++cache->clock;
+                        cache->entries = entry;
+                        cache->n_entries++;
+                        cache->builds++;
+                        evicted = evict_locked(cache);
+                }
+                trib__unlock(&cache->mutex);
+        }
+        if (found == NULL) {
+                put_all(cache, evicted);
+                return build_and_publish(cache, entry, out, err);
+        }
+        executable_free(cache, entry);
+        if (status == TRIB_OK)
+                *out = found;
+        else
+                trib__plan_cache_put(cache, found);
+        return status;
 }

@@ -145,13 +145,15 @@ static trib_status prepare(struct run *run, trib_error *err)
                 status = find_plan(run, err);
                 if (status != TRIB_OK)
                         return status;
+                /* The shapes fit now; strides and memory may still not. */
+                plan = run->executable->plan;
+                for (uint32_t i = 0; i < plan->n_inputs; i++) {
+                        if (!is_match(&args->inputs[i], &plan->inputs[i]))
+                                return explain(&args->inputs[i], &plan->inputs[i], "input",
+                                               graph->inputs[i].name, err);
+                }
         }
         plan = run->executable->plan;
-        for (uint32_t i = 0; i < plan->n_inputs; i++) {
-                if (!is_match(&args->inputs[i], &plan->inputs[i]))
-                        return explain(&args->inputs[i], &plan->inputs[i], "input",
-                                       graph->inputs[i].name, err);
-        }
         for (uint32_t i = 0; i < plan->n_outputs; i++) {
                 if (!is_match(&args->outputs[i], &plan->outputs[i]))
                         return explain(&args->outputs[i], &plan->outputs[i], "output",

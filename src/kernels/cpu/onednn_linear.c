@@ -10,7 +10,7 @@
  *                      1024 only.
  *   AVX2               2.6.3, 3.7.2: the 1 to 3 rows left over from groups of 6 are summed in
  *                      another order; even two equal rows of one batch can differ.
- *   AVX, SSE4.1        2.6.3, 3.7.2: m = 1 differs.
+ *   AVX, SSE4.1        m = 1 differs.
  *
  * No locks. */
 #include "kernels/cpu/onednn_priv.h"

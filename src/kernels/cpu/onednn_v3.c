@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* onednn_v3.c: what is particular to oneDNN 3.x. A memory descriptor is a handle that must be
- * destroyed, and each operator has one function that makes its primitive descriptor. No
- * locks. */
+ * destroyed, and each operator has one function that makes its primitive descriptor. No locks. */
 #include "kernels/cpu/onednn_priv.h"
 
 enum v3_own { MD_CREATE_TAG, MD_CREATE_STRIDES, MD_DESTROY, MATMUL, BINARY, ELTWISE, SOFTMAX, NORM,
