@@ -54,7 +54,8 @@ static void take_arguments(struct trib_app_args *args, struct settings *settings
                         trib_app_unexpected(args);
         }
         if (!args->has_failed && settings->requests > 0
-            && (settings->measure.has_times || settings->measure.is_quick))
+            && (settings->measure.has_rounds || settings->measure.has_seconds
+                || settings->measure.is_quick))
                 trib_app_misuse(args, "--requests does not go with --seconds, --rounds or --quick");
 }
 
@@ -105,10 +106,10 @@ int trib_cmd_bench(int argc, char **argv)
                 return TRIB_EXIT_USAGE;
         if (settings.measure.common.is_help)
                 return trib_app_print_help(help_text);
-        if (settings.measure.is_quick && !settings.measure.has_times) {
+        if (settings.measure.is_quick && !settings.measure.has_rounds)
                 settings.measure.rounds = 3;
+        if (settings.measure.is_quick && !settings.measure.has_seconds)
                 settings.measure.seconds = 1.0;
-        }
         if (trib_app_check_out("bench", &settings.measure.common) != TRIB_EXIT_DONE)
                 return TRIB_EXIT_FAILED;
         trib_interrupt_catch();

@@ -149,7 +149,8 @@ static size_t make_groups(const struct settings *settings, struct trib_measure_g
 {
         bool     is_quick = settings->measure.is_quick;
         bool     is_endless = !is_quick
-                          && (settings->has_own_points || settings->measure.has_times);
+                          && (settings->has_own_points || settings->measure.has_rounds
+                              || settings->measure.has_seconds);
         uint64_t began = trib__now() - trib_host_process_age();
 
         groups[0] = (struct trib_measure_group){
@@ -214,10 +215,10 @@ int trib_cmd_scale(int argc, char **argv)
                 return TRIB_EXIT_USAGE;
         if (settings.measure.common.is_help)
                 return trib_app_print_help(help_text);
-        if (settings.measure.is_quick && !settings.measure.has_times) {
+        if (settings.measure.is_quick && !settings.measure.has_rounds)
                 settings.measure.rounds = 3;
+        if (settings.measure.is_quick && !settings.measure.has_seconds)
                 settings.measure.seconds = 0.36;
-        }
         if (trib_app_check_out("scale", &settings.measure.common) != TRIB_EXIT_DONE)
                 return TRIB_EXIT_FAILED;
         trib_interrupt_catch();

@@ -100,11 +100,11 @@ bool trib_measure_take(struct trib_app_args *args, struct trib_measure_options *
         } else if (trib_app_is(args, "--streams")) {
                 (void)trib_app_take_unsigned(args, 1, 64, &options->streams);
         } else if (trib_app_is(args, "--rounds")) {
-                options->has_times = trib_app_take_unsigned(args, TRIB__LOAD_ROUNDS_MIN,
-                                                            TRIB__LOAD_ROUNDS_MAX,
-                                                            &options->rounds);
+                options->has_rounds = trib_app_take_unsigned(args, TRIB__LOAD_ROUNDS_MIN,
+                                                             TRIB__LOAD_ROUNDS_MAX,
+                                                             &options->rounds);
         } else if (trib_app_is(args, "--seconds")) {
-                options->has_times = take_seconds(args, &options->seconds);
+                options->has_seconds = take_seconds(args, &options->seconds);
         } else if (trib_app_is(args, "--seed")) {
                 take_seed(args, &options->seed);
         } else if (trib_app_is(args, "--quick")) {
@@ -321,6 +321,17 @@ static void show_progress(void *context, const struct trib__load_progress *progr
                            progress->left_seconds + run->group->seconds_after, text);
 }
 
+static bool runs_on_cpu(const struct trib_measuring *measuring)
+{
+        return strncmp(measuring->results->device.name, "cpu", 3) == 0;
+}
+
+/* A simulated device may take the time of computing and leave the outputs as they are. */
+static bool computes_nothing(const struct trib_measuring *measuring)
+{
+        return strncmp(measuring->results->device.kernel_library, "none", 4) == 0;
+}
+
 static trib_status open_workloads(struct group_run *run, trib_error *err)
 {
         const struct trib_measure_group *group = run->group;
@@ -328,6 +339,9 @@ static trib_status open_workloads(struct group_run *run, trib_error *err)
                 .threads = most_threads(group),
                 .precision = run->measuring->options->precision,
                 .seed = run->measuring->options->seed,
+                /* On a core of our own, a small request would feel the clock's readings. */
+                .measure_every = runs_on_cpu(run->measuring) ? 0 : 1,
+                .computes_nothing = computes_nothing(run->measuring),
                 .deadline = group->deadline,
                 .stop = trib_interrupt_flag(),
         };
@@ -405,6 +419,10 @@ static void note_points(struct group_run *run, trib_status ended)
                                   "%" PRIu64 " of %" PRIu64 " checked results differ from those "
                                   "of the same requests run one after the other: the answers "
                                   "cannot be trusted", mismatches, checks);
+        if (computes_nothing(measuring) && run->group->kind == TRIB__SWEEP_THREADS)
+                trib_measure_note(measuring, "nothing-computed", TRIB__SEVERITY_INFO,
+                                  "the device takes the time of computing and computes nothing, "
+                                  "so results were not checked");
         if (restless > 0 && run->group->kind == TRIB__SWEEP_THREADS && ended == TRIB_OK)
                 trib_measure_note(measuring, "not-steady", TRIB__SEVERITY_INFO,
                                   "throughput was not steady when the warm-up ended after its "
@@ -427,11 +445,11 @@ static trib_status add_sweeps(struct group_run *run, trib_error *err)
 {
         const struct trib_measure_group *group = run->group;
         struct trib__results            *results = run->measuring->results;
-        bool        runs_on_cpu = strncmp(results->device.name, "cpu", 3) == 0;
-        trib_status status = TRIB_OK;
+        trib_status                      status = TRIB_OK;
 
         for (size_t i = 0; i < group->spec_count && status == TRIB_OK; i++) {
-                struct trib__sweep *sweep = NULL;
+                struct trib__sweep     *sweep = NULL;
+                struct trib__load_facts facts;
 
                 for (size_t k = 0; k < run->point_count && status == TRIB_OK; k++) {
                         if (run->spec_of[k] != i || run->points[k].round_count == 0)
@@ -440,11 +458,12 @@ static trib_status add_sweeps(struct group_run *run, trib_error *err)
                                 status = trib__results_add_sweep(results, &sweep, err);
                         if (status == TRIB_OK)
                                 status = trib_measure_add_point(sweep, &run->points[k],
-                                                                runs_on_cpu, err);
+                                                                runs_on_cpu(run->measuring), err);
                 }
                 if (sweep == NULL)
                         continue;
-                trib_measure_describe(&group->specs[i], &sweep->workload);
+                trib__load_workload_facts(run->workloads[i], &facts);
+                trib_measure_describe(&group->specs[i], &facts, &sweep->workload);
                 sweep->kind = group->kind;
                 (void)snprintf(sweep->policy, sizeof(sweep->policy), "direct");
         }

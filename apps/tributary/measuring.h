@@ -25,12 +25,12 @@ struct trib_measure_options {
         double             seconds; /* measured time of each point, all rounds together */
         uint64_t           seed;
         bool               is_quick;
-        bool               has_times; /* --rounds or --seconds was given */
+        bool               has_rounds, has_seconds; /* were given */
 };
 
 #define TRIB_MEASURE_OPTIONS_INIT                                                        \
         { TRIB_APP_COMMON_INIT, TRIB_PRECISION_HIGH, TRIB_STREAMS_SHARE, 0, 5, 2.5, 1, false, \
-          false }
+          false, false }
 
 /* Whether the current argument was a common or a measuring option; it is taken then. */
 bool trib_measure_take(struct trib_app_args *args, struct trib_measure_options *options);
@@ -108,7 +108,8 @@ TRIB_MUST_USE trib_status trib_measure_add_point(struct trib__sweep *sweep,
                                                  bool runs_on_cpu, trib_error *err);
 
 /* The workload as results state it. */
-void trib_measure_describe(const struct trib__load_spec *spec, struct trib__workload *out);
+void trib_measure_describe(const struct trib__load_spec *spec, const struct trib__load_facts *facts,
+                           struct trib__workload *out);
 
 /* Add a finding, cut if it is too long. */
 TRIB_PRINTF(4, 5)

@@ -71,7 +71,8 @@ trib_status trib_measure_add_point(struct trib__sweep *sweep, struct trib__load_
         return add_shares(out, point, runs_on_cpu, err);
 }
 
-void trib_measure_describe(const struct trib__load_spec *spec, struct trib__workload *out)
+void trib_measure_describe(const struct trib__load_spec *spec, const struct trib__load_facts *facts,
+                           struct trib__workload *out)
 {
         memset(out, 0, sizeof(*out));
         (void)snprintf(out->kind, sizeof(out->kind), "%s", trib__load_kind_name(spec->kind));
@@ -80,6 +81,7 @@ void trib_measure_describe(const struct trib__load_spec *spec, struct trib__work
         out->out_features = spec->out_features;
         out->batch = spec->batch;
         out->submissions_per_op = 1;
+        out->serial_steps = facts->serial_steps;
         trib__load_spec_cost(spec, &out->flops_per_op, &out->bytes_per_op);
 }
 

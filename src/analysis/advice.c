@@ -6,7 +6,7 @@
  * production  the knee: the point farthest above the chord of the curve, both axes scaled to 0..1
  * batch       the fewest threads that reach 98 % of the highest throughput
  *
- * When the audit found that the numbers under the advice do not hold, the reason says so. */
+ * When the audit found that the numbers under the advice do not hold, the caution says so. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -117,29 +117,66 @@ static double other_baseline(const struct trib__results *results, const struct t
         return highest;
 }
 
-/* What the audit found that this advice does not survive. */
-static void add_doubts(const struct trib__results *results, const struct trib__sweep *sweep,
-                       const struct trib__point *point, struct trib__text *text)
+/* Whether the points that the advice stands on are themselves unsteady. */
+static bool is_shaky(const struct trib__results *results, const struct trib__sweep *sweep)
+{
+        const struct trib__point *points[] = {
+                trib__sweep_find_point(sweep, results->latency.threads),
+                trib__sweep_find_point(sweep, results->production.threads),
+                trib__sweep_find_point(sweep, results->batch.threads),
+                trib__sweep_best(sweep),
+        };
+        double range[2];
+
+        for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
+                if (points[i] != NULL && trib__point_is_unsteady(points[i], range))
+                        return true;
+        return false;
+}
+
+/* What each advised thread count gives against a faster 1-thread point of the same workload. */
+static void add_other_baseline(const struct trib__results *results,
+                               const struct trib__sweep *sweep, struct trib__text *text)
+{
+        const unsigned advised[] = { results->latency.threads, results->production.threads,
+                                     results->batch.threads };
+        double         other = other_baseline(results, sweep);
+
+        if (other <= 0)
+                return;
+        trib__text_add(text, "; against the other 1-thread baseline of %s ops/s",
+                       trib__grouped(other).text);
+        for (size_t i = 0; i < 3; i++) {
+                const struct trib__point *point = trib__sweep_find_point(sweep, advised[i]);
+
+                if (point == NULL || (i > 0 && advised[i] == advised[i - 1]))
+                        continue;
+                trib__text_add(text, "%s %s give%s %.2fx", i == 0 ? "" : ",",
+                               trib__threads_text(point->threads).text,
+                               point->threads == 1 ? "s" : "", point->ops_per_s / other);
+        }
+}
+
+/* What the audit found that the advice does not survive. */
+static void conclude_caution(struct trib__results *results, const struct trib__sweep *sweep)
 {
         static const char *const codes[] = { "superlinear-baseline", "baseline-mismatch",
                                              "cold-baseline",        "drift",
-                                             "unstable",             "interrupted" };
-        double other = other_baseline(results, sweep);
-        int    count = 0;
+                                             "interrupted" };
+        struct trib__text text = trib__text_of(results->caution, sizeof(results->caution));
+        int               count = 0;
 
         for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
                 if (has_finding(results, sweep, codes[i]))
-                        trib__text_add(text, "%s%s", count++ == 0 ? "; do not rely on it yet: "
-                                                                  : ", ", codes[i]);
-        if (count == 0)
-                return;
-        if (has_finding(results, sweep, "baseline-mismatch") && other > 0 && point->threads > 1)
-                trib__text_add(text, "; against the other 1-thread baseline of %s ops/s, %s "
-                                     "give %.2fx",
-                               trib__grouped(other).text, trib__threads_text(point->threads).text,
-                               point->ops_per_s / other);
-        else
-                trib__text_add(text, "; see the findings");
+                        trib__text_add(&text, "%s%s", count++ == 0 ? "do not rely on this yet: "
+                                                                   : ", ", codes[i]);
+        if (is_shaky(results, sweep))
+                trib__text_add(&text, "%s%s", count++ == 0 ? "do not rely on this yet: " : ", ",
+                               "unstable");
+        if (count > 0 && has_finding(results, sweep, "baseline-mismatch"))
+                add_other_baseline(results, sweep, &text);
+        if (count > 0)
+                trib__text_add(&text, "; see the findings");
 }
 
 static struct trib__text start(struct trib__recommendation *advice,
@@ -150,8 +187,7 @@ static struct trib__text start(struct trib__recommendation *advice,
         return trib__text_of(advice->why, sizeof(advice->why));
 }
 
-static void advise_latency(const struct trib__results *results, const struct trib__sweep *sweep,
-                           struct trib__recommendation *advice)
+static void advise_latency(const struct trib__sweep *sweep, struct trib__recommendation *advice)
 {
         const struct trib__point *point = most_power(sweep);
         struct trib__text         text = start(advice, sweep, point);
@@ -161,11 +197,9 @@ static void advise_latency(const struct trib__results *results, const struct tri
                        trib__duration_us(trib__point_latency_us(point)).text);
         if (point->latency_us.mean <= 0 && point->latency_us.p50 <= 0)
                 trib__text_add(&text, " (latency taken as threads / throughput)");
-        add_doubts(results, sweep, point, &text);
 }
 
-static void advise_production(const struct trib__results *results,
-                              const struct trib__sweep *sweep,
+static void advise_production(const struct trib__sweep *sweep,
                               struct trib__recommendation *advice)
 {
         const struct trib__point *point = knee(sweep);
@@ -179,11 +213,9 @@ static void advise_production(const struct trib__results *results,
                 trib__text_add(&text, "knee of the curve: %.0f %% of the highest throughput, "
                                       "beyond it each thread adds less than its part",
                                100 * point->ops_per_s / best->ops_per_s);
-        add_doubts(results, sweep, point, &text);
 }
 
-static void advise_batch(const struct trib__results *results, const struct trib__sweep *sweep,
-                         struct trib__recommendation *advice)
+static void advise_batch(const struct trib__sweep *sweep, struct trib__recommendation *advice)
 {
         const struct trib__point *best = trib__sweep_best(sweep);
         unsigned fewest = trib__sweep_fewest_reaching(sweep, BATCH_REACHES);
@@ -206,7 +238,6 @@ static void advise_batch(const struct trib__results *results, const struct trib_
                                trib__threads_text(sweep->points[i].threads).text);
                 break;
         }
-        add_doubts(results, sweep, point, &text);
 }
 
 void trib__conclude_advice(struct trib__results *results)
@@ -215,6 +246,7 @@ void trib__conclude_advice(struct trib__results *results)
                                                &results->batch };
         const struct trib__sweep *sweep = trib__results_advised_sweep(results);
 
+        results->caution[0] = '\0';
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
                 memset(all[i], 0, sizeof(*all[i]));
                 if (sweep == NULL || sweep->point_count < 3)
@@ -223,7 +255,8 @@ void trib__conclude_advice(struct trib__results *results)
         }
         if (sweep == NULL || sweep->point_count < 3)
                 return;
-        advise_latency(results, sweep, &results->latency);
-        advise_production(results, sweep, &results->production);
-        advise_batch(results, sweep, &results->batch);
+        advise_latency(sweep, &results->latency);
+        advise_production(sweep, &results->production);
+        advise_batch(sweep, &results->batch);
+        conclude_caution(results, sweep);
 }

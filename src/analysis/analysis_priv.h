@@ -19,6 +19,9 @@ double trib__student_t95(size_t degrees);
 bool trib__point_has_ci(const struct trib__point *point);
 bool trib__points_overlap(const struct trib__point *a, const struct trib__point *b);
 
+/* Whether a point's rounds differ by much; range gets the lowest and the highest of them. */
+bool trib__point_is_unsteady(const struct trib__point *point, double range[2]);
+
 /* The point of highest throughput; NULL when there is none. */
 const struct trib__point *trib__sweep_best(const struct trib__sweep *sweep);
 
@@ -27,10 +30,6 @@ double trib__point_latency_us(const struct trib__point *point);
 
 /* Fewest threads that reach `fraction` of the highest throughput; 0 when there is no point. */
 unsigned trib__sweep_fewest_reaching(const struct trib__sweep *sweep, double fraction);
-
-/* The sweep that advice is drawn from, or NULL: of the first thread sweep's workload, the policy
- * with the highest throughput. */
-const struct trib__sweep *trib__results_advised_sweep(const struct trib__results *results);
 
 /* Measured peaks are good to a few percent; beyond this something is measured wrongly. */
 #define TRIB__ABOVE_LIMIT_PERCENT 105.0

@@ -21,6 +21,9 @@
 /* Rounds that differ by more than this part of their median are not steady. */
 #define SPREAD 0.10
 
+/* Other work on the machine can halve a measured peak; beyond that the count is wrong. */
+#define IMPOSSIBLE_PERCENT 250.0
+
 /* Shares must sum to the measured latency within this. */
 #define SHARES_OFF 0.05
 
@@ -60,7 +63,7 @@ void trib__finding_about(struct trib__finding_draft *draft, const struct trib__r
 bool trib__finding_item(struct trib__finding_draft *draft)
 {
         /* Keep room for the sentence that ends the text and for "and N more". */
-        if (draft->left_out > 0 || trib__text_room(&draft->text) < 330) {
+        if (draft->items == TRIB__FINDING_ITEMS || trib__text_room(&draft->text) < 330) {
                 draft->left_out++;
                 return false;
         }
@@ -103,9 +106,9 @@ static trib_status audit_superlinear(struct trib__results *results,
                 return TRIB_OK;
         trib__finding_end_list(&draft);
         trib__text_add(&draft.text,
-                       "; N threads cannot do more than N times the work of one, so it is the "
-                       "1-thread baseline of %s ops/s that is too slow (cold clock, or a single "
-                       "stream that waits on latency): every speedup against it is overstated",
+                       "; N threads cannot do more than N times the work of one, so the 1-thread "
+                       "baseline of %s ops/s is too slow (cold clock, or one stream that waits on "
+                       "latency), and every speedup is overstated",
                        trib__grouped(one->ops_per_s).text);
         return trib__finding_end(&draft, results, err);
 }
@@ -132,15 +135,25 @@ static trib_status audit_drift(struct trib__results *results, const struct trib_
         trib__finding_about(&draft, results, sweep);
         trib__text_add(&draft.text,
                        "the 1-thread point gave %s ops/s at the start and %s at the end "
-                       "(%+.0f %%): the machine changed while it was measured (clock, heat, other "
-                       "work), so points measured at different times do not compare",
+                       "(%+.0f %%): the machine changed meanwhile (clock, heat, other work), so "
+                       "points measured at different times do not compare",
                        trib__grouped(baseline->first_ops_per_s).text,
                        trib__grouped(baseline->last_ops_per_s).text, 100 * change);
         return trib__finding_end(&draft, results, err);
 }
 
+/* The slowest round but the first; 0 when there is none. */
+static double slowest_later(const struct trib__point *point)
+{
+        double slowest = point->round_count > 1 ? point->rounds[1] : 0;
+
+        for (size_t i = 2; i < point->round_count; i++)
+                slowest = fmin(slowest, point->rounds[i]);
+        return slowest;
+}
+
 /* Two signs: the 1-thread point was clearly slower at the start of the run than at its end, or
- * its first round slower than the median of all. */
+ * its first round slower than each later one (elsewhere slow rounds are noise, not cold). */
 static trib_status audit_cold(struct trib__results *results, const struct trib__sweep *sweep,
                               trib_error *err)
 {
@@ -154,7 +167,7 @@ static trib_status audit_cold(struct trib__results *results, const struct trib__
                 first = baseline->first_ops_per_s;
                 later = baseline->last_ops_per_s;
         } else if (one != NULL && one->round_count >= 3
-                   && one->rounds[0] < COLD * one->ops_per_s) {
+                   && one->rounds[0] < COLD * slowest_later(one)) {
                 first = one->rounds[0];
                 later = one->ops_per_s;
         }
@@ -163,8 +176,8 @@ static trib_status audit_cold(struct trib__results *results, const struct trib__
         trib__finding_start(&draft, "cold-baseline", TRIB__SEVERITY_WARNING);
         trib__finding_about(&draft, results, sweep);
         trib__text_add(&draft.text,
-                       "one thread began at %s ops/s and reached %s later: the baseline was "
-                       "measured cold; warm up for longer and measure again",
+                       "one thread began at %s ops/s and reached %s later: it was measured cold; "
+                       "warm up for longer and measure again",
                        trib__grouped(first).text, trib__grouped(later).text);
         return trib__finding_end(&draft, results, err);
 }
@@ -189,12 +202,14 @@ static trib_status audit_limit(struct trib__results *results, const struct trib_
         const struct trib__sweep  *sweep;
         char                       prefix[256];
 
-        trib__finding_start(&draft, "above-limit", TRIB__SEVERITY_ERROR);
+        trib__finding_start(&draft, "above-limit", TRIB__SEVERITY_WARNING);
         draft.is_grouped = true;
         trib__finding_about(&draft, results, head);
         for (size_t at = 0; (sweep = trib__group_next(results, head, &at)) != NULL;) {
                 const struct trib__point *point = most_above(sweep);
 
+                if (point != NULL && point->percent_of_limit > IMPOSSIBLE_PERCENT)
+                        draft.finding.severity = TRIB__SEVERITY_ERROR;
                 if (point != NULL && trib__finding_item(&draft))
                         trib__text_add(&draft.text,
                                        "%s%s ops/s at %s is %.0f %% of the %s limit of %s",
@@ -207,13 +222,16 @@ static trib_status audit_limit(struct trib__results *results, const struct trib_
         if (draft.items == 0)
                 return TRIB_OK;
         trib__finding_end_list(&draft);
-        trib__text_add(&draft.text, "; either the peak was measured too low (a busy machine), or "
-                                    "the work that is counted was not done");
+        if (draft.finding.severity == TRIB__SEVERITY_ERROR)
+                trib__text_add(&draft.text, ": no peak is measured that much too low; the work "
+                                            "that is counted was not done");
+        else
+                trib__text_add(&draft.text, ": the peak was measured too low, on a busy machine; "
+                                            "take the limit as at least what was reached");
         return trib__finding_end(&draft, results, err);
 }
 
-/* The lowest and the highest of a point's rounds; false when they do not differ by much. */
-static bool is_unsteady(const struct trib__point *point, double range[2])
+bool trib__point_is_unsteady(const struct trib__point *point, double range[2])
 {
         range[0] = (double)INFINITY;
         range[1] = 0;
@@ -240,7 +258,8 @@ static trib_status audit_unstable(struct trib__results *results, const struct tr
                 for (size_t i = 0; i < sweep->point_count; i++) {
                         const struct trib__point *point = &sweep->points[i];
 
-                        if (is_unsteady(point, range) && trib__finding_item(&draft))
+                        if (trib__point_is_unsteady(point, range)
+                            && trib__finding_item(&draft))
                                 trib__text_add(&draft.text, "%s%s %s to %s ops/s",
                                                trib__group_prefix(head, sweep, prefix,
                                                                   sizeof(prefix)),
@@ -252,8 +271,8 @@ static trib_status audit_unstable(struct trib__results *results, const struct tr
         if (draft.items == 0)
                 return TRIB_OK;
         trib__finding_end_list(&draft);
-        trib__text_add(&draft.text, "; something else used the machine, or its clock moved: "
-                                    "measure for longer, or on a quiet machine");
+        trib__text_add(&draft.text, ": other work, or a changing clock; measure for longer "
+                                    "(--seconds), or on a quiet machine");
         return trib__finding_end(&draft, results, err);
 }
 
@@ -317,8 +336,8 @@ static trib_status audit_overlap(struct trib__results *results, const struct tri
         if (draft.items == 0)
                 return TRIB_OK;
         trib__finding_end_list(&draft);
-        trib__text_add(&draft.text, "; the 95 %% intervals share values, so these differences "
-                                    "are not shown; more rounds would tell");
+        trib__text_add(&draft.text, ": their 95 %% intervals share values, so they are not shown "
+                                    "to differ; more rounds would tell");
         return trib__finding_end(&draft, results, err);
 }
 

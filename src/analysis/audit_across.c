@@ -8,8 +8,10 @@
 #include "analysis/analysis_priv.h"
 #include "analysis/audit_priv.h"
 
-/* The same point in two sweeps differs when it is this much apart. */
+/* The same point in two sweeps differs when it is this much apart; within one run a busy machine
+ * can do that, up to about the second mark. */
 #define MISMATCH 1.10
+#define MISMATCH_BEYOND_NOISE 1.50
 
 bool trib__point_loses(const struct trib__point *point, const struct trib__point *lower)
 {
@@ -29,6 +31,12 @@ static const char *origin(const struct trib__sweep *sweep, const struct trib__sw
         return buffer;
 }
 
+/* Both were measured by one run, and are no further apart than other work can bring them. */
+static bool may_be_noise(const struct trib__sweep *a, const struct trib__sweep *b, double apart)
+{
+        return strcmp(a->source, b->source) == 0 && apart < MISMATCH_BEYOND_NOISE;
+}
+
 static trib_status report_mismatch(struct trib__results *results, const struct trib__sweep *a,
                                    const struct trib__sweep *b, trib_error *err)
 {
@@ -38,18 +46,26 @@ static trib_status report_mismatch(struct trib__results *results, const struct t
         const struct trib__sweep  *slow = x->ops_per_s < y->ops_per_s ? a : b;
         const struct trib__point  *best = trib__sweep_best(slow);
         double fast = fmax(x->ops_per_s, y->ops_per_s);
+        double apart = fast / fmin(x->ops_per_s, y->ops_per_s);
+        bool   is_noise = may_be_noise(a, b, apart);
         char   where[2][96];
 
-        trib__finding_start(&draft, "baseline-mismatch", TRIB__SEVERITY_ERROR);
+        trib__finding_start(&draft, "baseline-mismatch",
+                            is_noise ? TRIB__SEVERITY_WARNING : TRIB__SEVERITY_ERROR);
         trib__finding_about(&draft, results, a);
         trib__finding_about(&draft, results, b);
         trib__text_add(&draft.text,
-                       "1 thread gives %s ops/s %s against %s ops/s %s, %.1fx apart for the same "
-                       "point, so one of the two baselines is wrong",
+                       "1 thread gives %s ops/s %s against %s ops/s %s, %.*fx apart for the same "
+                       "point",
                        trib__grouped(x->ops_per_s).text, origin(a, b, where[0], sizeof(where[0])),
                        trib__grouped(y->ops_per_s).text, origin(b, a, where[1], sizeof(where[1])),
-                       fast / fmin(x->ops_per_s, y->ops_per_s));
-        if (best->threads > 1)
+                       apart < MISMATCH_BEYOND_NOISE ? 2 : 1, apart);
+        if (is_noise)
+                trib__text_add(&draft.text, ": the machine changed between the two (other work, "
+                                            "clock), so they do not compare");
+        else
+                trib__text_add(&draft.text, ", so one of the two baselines is wrong");
+        if (!is_noise && best->threads > 1)
                 trib__text_add(&draft.text,
                                "; the speedup of %.1fx at %s %s is %.2fx against the faster one",
                                best->speedup, trib__threads_text(best->threads).text,

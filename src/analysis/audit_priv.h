@@ -16,6 +16,9 @@
 
 #include "analysis/analysis_priv.h"
 
+/* A finding lists so many; who wants all of them reads the points. */
+#define TRIB__FINDING_ITEMS 4
+
 /* Throughputs that differ by less are taken as equal. */
 #define TRIB__DIFFERENCE 0.05
 
@@ -23,7 +26,7 @@ struct trib__finding_draft {
         struct trib__finding finding;
         struct trib__text    text;     /* writes into finding.text */
         size_t               items;    /* listed so far */
-        size_t               left_out; /* no room for these */
+        size_t               left_out; /* too many, or no room */
         bool                 is_grouped; /* about a whole sizes run, when about sizes */
 };
 

@@ -263,6 +263,11 @@ static void add_evidence(const struct trib__results *results, const struct trib_
                 trib__text_add(text, "; no measured peaks of the device to compare with");
         if (is_host_device(results) && results->machine.logical_cores > 0)
                 trib__text_add(text, "; %u logical cores", results->machine.logical_cores);
+        if (sweep->workload.serial_steps > 0)
+                trib__text_add(text, "; %.0f step%s of each request run%s one at a time",
+                               sweep->workload.serial_steps,
+                               sweep->workload.serial_steps == 1 ? "" : "s",
+                               sweep->workload.serial_steps == 1 ? "s" : "");
         for (size_t i = 0; i < best->share_count; i++)
                 if (best->shares[i].fraction >= 0.01)
                         trib__text_add(text, "%s %s %.0f %%",
@@ -288,6 +293,8 @@ void trib__conclude_bottleneck(const struct trib__results *results, struct trib_
         else if (best->percent_of_limit >= NEAR_LIMIT_PERCENT
                  && best->percent_of_limit <= TRIB__ABOVE_LIMIT_PERCENT)
                 say_primary(sweep, sweep->limit.bound);
+        else if (sweep->workload.serial_steps > 0 && sweep->saturation_threads < last->threads)
+                say_primary(sweep, "serial-operation");
         else if (share_of(best, "submission") >= MAIN_SHARE)
                 say_primary(sweep, "submission");
         else if (share_of(best, "descheduled") >= MAIN_SHARE || stops_at_cores(results, sweep))

@@ -63,6 +63,7 @@ struct trib__workload {
         double  flops_per_op;
         double  bytes_per_op;
         double  submissions_per_op;      /* 0 is read as 1 */
+        double  serial_steps;            /* steps of an op that the device runs one at a time */
 };
 
 /* What the device was measured to be able to do at most; 0 = not measured. */
@@ -161,7 +162,7 @@ struct trib__limit {
 
 struct trib__bottleneck {
         char primary[24];               /* "cores", "compute", "memory-bandwidth", "submission",
-                                         * "lock", "unknown" */
+                                         * "lock", "serial-operation", "unknown" */
         char evidence[TRIB__TEXT_BYTES];
 };
 
@@ -209,6 +210,7 @@ struct trib__results {
         bool   is_complete;             /* false: interrupted, this is what was measured so far */
         /* Concluded. */
         struct trib__recommendation latency, production, batch;
+        char   caution[TRIB__TEXT_BYTES]; /* why none of the three is to be relied on yet, or "" */
         struct trib__finding *findings; /* owned */
         size_t finding_count;
         /* Storage. */
@@ -259,6 +261,10 @@ TRIB_MUST_USE trib_status trib__results_conclude(struct trib__results *results, 
 TRIB_MUST_USE trib_status trib__results_add_finding(struct trib__results *results,
                                                     const struct trib__finding *finding,
                                                     trib_error *err);
+
+/* The sweep that advice is drawn from, or NULL: of the first thread sweep's workload, the policy
+ * with the highest throughput. */
+const struct trib__sweep *trib__results_advised_sweep(const struct trib__results *results);
 
 /* What: "Linear 2048->1024, batch 32, f32", or the model's name. Returns `buffer`. */
 const char *trib__workload_text(const struct trib__workload *workload, char *buffer, size_t size);

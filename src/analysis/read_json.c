@@ -257,7 +257,9 @@ static trib_status read_workload(struct reader *reader, json_t *sweep_object,
         const struct number_member members[] = { { "flops_per_op", &workload->flops_per_op },
                                                  { "bytes_per_op", &workload->bytes_per_op },
                                                  { "submissions_per_op",
-                                                   &workload->submissions_per_op } };
+                                                   &workload->submissions_per_op },
+                                                 { "serial_steps",
+                                                   &workload->serial_steps } };
         int64_t     range[2] = { 0, INT64_C(2147483647) };
         json_t     *object;
         trib_status status = take_object(reader, sweep_object, "workload", &object);

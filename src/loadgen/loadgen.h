@@ -91,6 +91,7 @@ struct trib__load_point {
         trib_session_stats times;               /* what the target says of the rounds, as sums */
         uint64_t wall_ns;                       /* time of the threads in the rounds ... */
         uint64_t cpu_ns;                        /* ... and what of it they spent on a core */
+        double   reading_ns;                    /* one reading of the clock; 0 = not known */
         bool     is_steady;                     /* the warm-up ended because it was */
         double   warm_rate;                     /* requests per second at its end */
 };
@@ -136,7 +137,8 @@ TRIB_MUST_USE trib_status trib__load_count(struct trib__crew *crew,
                                            const trib__atomic_u32 *stop,
                                            uint64_t *first_answer_at, trib_error *err);
 
-/* Where the time of a point's mean request went, in microseconds. The parts are disjoint.
+/* Where the time of a point's mean request went, in microseconds. The parts are disjoint, and
+ * without the readings of the clock that only measured requests make.
  * `descheduled` is time in which the thread wanted a core and had none: wall time minus CPU time
  * minus the wait for a stream; the other parts are without it. */
 struct trib__load_shares {

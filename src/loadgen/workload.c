@@ -144,6 +144,8 @@ static trib_status open_session(struct trib__load_workload *workload, trib_error
         status = trib_session_open(workload->model, &session_options, &workload->session, err);
         if (status == TRIB_OK)
                 status = trib_session_prepare(workload->session, &input, 1, &info, err);
+        if (status == TRIB_OK)
+                workload->facts.serial_steps = info.serial_steps;
         return status;
 }
 
@@ -302,7 +304,8 @@ trib_status trib__load_workload_open(trib_device *device, struct trib__crew *cre
                 return trib__fail(err, TRIB_OUT_OF_MEMORY, "workload: no memory");
         workload->spec = *spec;
         workload->options = *options;
-        workload->target = (struct trib__target){ workload, request, begin, check, stats };
+        workload->target = (struct trib__target){ workload, request, begin,
+                                                  options->computes_nothing ? NULL : check, stats };
         status = prepare(workload, device, crew, err);
         if (status != TRIB_OK) {
                 trib__load_workload_close(workload);

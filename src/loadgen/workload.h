@@ -50,6 +50,7 @@ struct trib__load_options {
         uint64_t       seed;          /* of weights and inputs                             */
         uint32_t       measure_every; /* 0 = by the size of the workload                   */
         uint64_t       deadline;      /* for the right results; TRIB__NEVER                */
+        bool           computes_nothing; /* the device: results are not compared           */
         const trib__atomic_u32 *stop; /* or NULL                                           */
 };
 
@@ -70,6 +71,7 @@ const struct trib__target *trib__load_workload_target(const struct trib__load_wo
 
 struct trib__load_facts {
         double   flops, bytes;    /* of one request                                   */
+        unsigned serial_steps;    /* of one request: those that run one at a time     */
         uint64_t request_ns;      /* the fastest request when nothing else ran        */
         uint64_t first_answer_at; /* when the first right result was there, trib__now */
 };

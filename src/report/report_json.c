@@ -117,6 +117,8 @@ static json_t *workload_of(struct writer *writer, const struct trib__workload *w
         set(writer, object, "flops_per_op", positive(workload->flops_per_op));
         set(writer, object, "bytes_per_op", positive(workload->bytes_per_op));
         set(writer, object, "submissions_per_op", positive(workload->submissions_per_op));
+        if (workload->serial_steps > 0)
+                set(writer, object, "serial_steps", number(workload->serial_steps));
         return object;
 }
 
@@ -252,7 +254,8 @@ static json_t *sweep_of(struct writer *writer, const struct trib__sweep *sweep)
         return object;
 }
 
-static json_t *advice_of(struct writer *writer, const struct trib__recommendation *advice)
+static json_t *advice_of(struct writer *writer, const struct trib__recommendation *advice,
+                         const char *caution)
 {
         json_t *object = json_object();
 
@@ -260,6 +263,8 @@ static json_t *advice_of(struct writer *writer, const struct trib__recommendatio
             advice->threads > 0 ? whole(advice->threads) : json_null());
         set(writer, object, "policy", text(advice->policy));
         set(writer, object, "why", text(advice->why));
+        set(writer, object, "caution",
+            caution[0] != '\0' && advice->threads > 0 ? text(caution) : json_null());
         return object;
 }
 
@@ -292,9 +297,10 @@ static json_t *root_of(struct writer *writer, const struct trib__results *result
         for (size_t i = 0; i < results->sweep_count; i++)
                 append(writer, sweeps, sweep_of(writer, results->sweeps[i]));
         set(writer, root, "sweeps", sweeps);
-        set(writer, advice, "latency", advice_of(writer, &results->latency));
-        set(writer, advice, "production", advice_of(writer, &results->production));
-        set(writer, advice, "batch", advice_of(writer, &results->batch));
+        set(writer, advice, "latency", advice_of(writer, &results->latency, results->caution));
+        set(writer, advice, "production",
+            advice_of(writer, &results->production, results->caution));
+        set(writer, advice, "batch", advice_of(writer, &results->batch, results->caution));
         set(writer, root, "recommendations", advice);
         for (size_t i = 0; i < results->finding_count; i++) {
                 const struct trib__finding *finding = &results->findings[i];

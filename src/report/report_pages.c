@@ -68,6 +68,43 @@ static void print_run(const struct trib__run_facts *run, const struct trib__sink
         trib__sink_item(sink, "run", buffer);
 }
 
+static size_t findings_of(const struct trib__results *results, trib__severity severity)
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < results->finding_count; i++)
+                count += results->findings[i].severity == severity;
+        return count;
+}
+
+/* The answer before the tables that it comes from. */
+static void print_answer(const struct trib__results *results, const struct trib__sink *sink)
+{
+        const struct trib__sweep *sweep = trib__results_advised_sweep(results);
+        size_t errors = findings_of(results, TRIB__SEVERITY_ERROR);
+        size_t warnings = findings_of(results, TRIB__SEVERITY_WARNING);
+        char              buffer[400];
+        struct trib__text text = trib__text_of(buffer, sizeof(buffer));
+
+        if (sweep == NULL || results->latency.threads == 0)
+                return;
+        trib__text_add(&text, "use %s for latency, %u in production, %u for batch work",
+                       trib__threads_text(results->latency.threads).text,
+                       results->production.threads, results->batch.threads);
+        trib__text_add(&text, "; throughput stops rising at %s",
+                       trib__threads_text(sweep->saturation_threads).text);
+        if (strcmp(sweep->bottleneck.primary, "unknown") != 0)
+                trib__text_add(&text, ", by %s", sweep->bottleneck.primary);
+        if (errors > 0)
+                trib__text_add(&text, "; %zu error%s", errors, errors == 1 ? "" : "s");
+        if (warnings > 0)
+                trib__text_add(&text, "%s %zu warning%s", errors > 0 ? "," : ";", warnings,
+                               warnings == 1 ? "" : "s");
+        if (errors + warnings > 0)
+                trib__text_add(&text, " about these numbers: see Findings");
+        trib__sink_item(sink, "in short", buffer);
+}
+
 /* Which of the columns that need not be there have numbers. */
 struct columns {
         bool has_interval, has_limit, has_p50, has_p99, has_tail, has_errors;
@@ -417,20 +454,33 @@ static void print_advice(const struct trib__results *results, const struct trib_
                 trib__text_add(&text, "%s", all[i]->why);
                 trib__sink_item(sink, names[i], buffer);
         }
+        if (results->caution[0] != '\0')
+                trib__sink_item(sink, "caution", results->caution);
 }
 
-static void print_findings(const struct trib__results *results, const struct trib__sink *sink)
+static void print_findings_of(const struct trib__results *results, trib__severity severity,
+                              const struct trib__sink *sink)
 {
         char buffer[TRIB__TEXT_BYTES + 64];
 
-        trib__sink_heading(sink, "Findings");
         for (size_t i = 0; i < results->finding_count; i++) {
                 const struct trib__finding *finding = &results->findings[i];
                 struct trib__text           text = trib__text_of(buffer, sizeof(buffer));
 
+                if (finding->severity != severity)
+                        continue;
                 trib__text_add(&text, "[%s] %s", finding->code, finding->text);
-                trib__sink_item(sink, trib__severity_name(finding->severity), buffer);
+                trib__sink_item(sink, trib__severity_name(severity), buffer);
         }
+}
+
+/* The gravest first. */
+static void print_findings(const struct trib__results *results, const struct trib__sink *sink)
+{
+        trib__sink_heading(sink, "Findings");
+        print_findings_of(results, TRIB__SEVERITY_ERROR, sink);
+        print_findings_of(results, TRIB__SEVERITY_WARNING, sink);
+        print_findings_of(results, TRIB__SEVERITY_INFO, sink);
         if (results->finding_count == 0)
                 (void)fprintf(sink->stream, "%snone: the numbers agree with each other\n",
                               sink->is_markdown ? "" : "  ");
@@ -444,6 +494,7 @@ trib_status trib__report_pages(const struct trib__results *results, const struct
 
         print_head(results, sink);
         print_run(&results->run, sink);
+        print_answer(results, sink);
         while (at < results->sweep_count && status == TRIB_OK) {
                 struct run run = run_from(results, at);
 

@@ -38,12 +38,13 @@ static void end_share(struct run *run, enum session_time share)
         run->mark = now;
 }
 
-/* Whether the view is exactly this operand: dtype, shape, packed, with memory. */
+/* Whether the view is exactly this operand: dtype, shape, packed, with memory that is aligned. */
 static bool is_match(const trib_tensor *view, const struct trib__operand *operand)
 {
         int64_t stride = 1;
 
-        if (view->dtype != operand->dtype || view->rank != operand->rank || view->data == NULL)
+        if (view->dtype != operand->dtype || view->rank != operand->rank || view->data == NULL ||
+            ((uintptr_t)view->data & (trib_dtype_size(view->dtype) - 1)) != 0)
                 return false;
         for (int32_t d = view->rank - 1; d >= 0; d--) {
                 if (view->shape[d] != operand->shape[d] ||

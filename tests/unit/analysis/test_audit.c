@@ -76,7 +76,7 @@ static void drift_needs_five_percent_beyond_the_intervals(void **state)
         measured_conclude(results);
         assert_finding(results, "drift", "-7 %");
         assert_no_finding(results, "cold-baseline");
-        assert_non_null(strstr(results->latency.why, "drift"));
+        assert_non_null(strstr(results->caution, "drift"));
         trib__results_destroy(results);
 }
 
@@ -96,6 +96,10 @@ static void cold_baseline_is_seen_at_the_end_or_in_the_first_round(void **state)
         MEASURED_ROUNDS(sweep, 1, 60, 100, 101, 99);
         measured_conclude(results);
         assert_finding(results, "cold-baseline", "began at 60");
+        /* One slow round among others is noise. */
+        sweep->points[0].rounds[2] = 63;
+        measured_conclude(results);
+        assert_no_finding(results, "cold-baseline");
         trib__results_destroy(results);
 }
 
@@ -180,7 +184,7 @@ static void a_finding_lists_as_many_as_fit_and_counts_the_rest(void **state)
         trib__results_destroy(results);
 }
 
-static void above_limit_is_an_error(void **state)
+static void above_limit_is_an_error_where_a_busy_machine_does_not_explain_it(void **state)
 {
         struct trib__results *results = measured_new();
         struct trib__sweep   *sweep = MEASURED_SWEEP(results, TRIB__SWEEP_THREADS,
@@ -191,6 +195,11 @@ static void above_limit_is_an_error(void **state)
         sweep->workload.flops_per_op = 1e6;
         measured_conclude(results);
         assert_finding(results, "above-limit", "150 ops/s at 2 threads is 150 %");
+        assert_int_equal(results->findings[results->finding_count - 1].severity,
+                         TRIB__SEVERITY_WARNING);
+        results->device.peaks.flops_per_s = 0.5e8;
+        measured_conclude(results);
+        assert_finding(results, "above-limit", "300 %");
         assert_int_equal(results->findings[results->finding_count - 1].severity,
                          TRIB__SEVERITY_ERROR);
         trib__results_destroy(results);
@@ -214,7 +223,8 @@ static void a_sizes_run_has_one_finding_of_each_kind(void **state)
         measured_conclude(results);
         assert_int_equal(results->finding_count, 3);
         assert_finding(results, "unstable", "sizes: rounds differ");
-        assert_finding(results, "unstable", "2048->1024 batch 3: 8 threads 110 to 150 ops/s");
+        assert_finding(results, "unstable", "2048->1024 batch 2: 8 threads 110 to 150 ops/s and 2 "
+                                            "more");
         assert_finding(results, "above-limit", "2048->1024 batch 2: 140 ops/s at 8 threads is "
                                                "140 % of the compute limit of 100");
         assert_finding(results, "overlapping-intervals", "batch 1: 1 and 8 threads (120 and 140");
@@ -304,7 +314,7 @@ TRIB_TEST_MAIN(TRIB_TEST(superlinear_needs_more_than_five_percent),
                TRIB_TEST(overlapping_intervals_silence_a_dip_and_are_named),
                TRIB_TEST(sizes_of_other_policies_are_counted_apart),
                TRIB_TEST(a_finding_lists_as_many_as_fit_and_counts_the_rest),
-               TRIB_TEST(above_limit_is_an_error),
+               TRIB_TEST(above_limit_is_an_error_where_a_busy_machine_does_not_explain_it),
                TRIB_TEST(a_sizes_run_has_one_finding_of_each_kind),
                TRIB_TEST(oversubscription_is_of_the_host_only),
                TRIB_TEST(reference_kernels_on_the_cpu_are_named),

@@ -252,7 +252,8 @@ static void check_plan(const struct trib__plan *plan)
                         for (uint32_t t = 0; t < s; t++) {
                                 const struct trib__operand *w = &plan->steps[t].output;
 
-                                if (w->place == TRIB__PLACE_SLAB && w->offset < in->offset + in->bytes &&
+                                if (w->place == TRIB__PLACE_SLAB &&
+                                    w->offset < in->offset + in->bytes &&
                                     in->offset < w->offset + w->bytes)
                                         made = t;
                         }
