@@ -39,7 +39,8 @@ set(TRIB_SYSTEM_LIBRARIES Threads::Threads ${CMAKE_DL_LIBS} m)
 
 # nodelete: threads that used the library may end after dlclose. Bsymbolic-functions: the
 # library's calls of its own functions cannot be redirected.
-set(TRIB_LIBRARY_LINK_OPTIONS -Wl,-z,nodelete -Wl,-Bsymbolic-functions)
+set(TRIB_LIBRARY_LINK_OPTIONS -Wl,-z,nodelete -Wl,-Bsymbolic-functions
+    -Wl,--version-script=${CMAKE_CURRENT_LIST_DIR}/exports.map)
 if(NOT TRIB_SANITIZE)
     list(APPEND TRIB_LIBRARY_LINK_OPTIONS -Wl,--no-undefined)
 endif()

@@ -11,9 +11,9 @@ static trib__atomic_u64 fail_at;   /* 0: none */
 static trib__atomic_u32 fails_on;  /* 1: every pass from fail_at on */
 static trib__atomic_ptr last_site;
 
-/* Made by the linker; hidden, so that a program with a library of ours has two sets. */
-extern struct trib__fault_site __start_trib_sites[] __attribute__((visibility("hidden")));
-extern struct trib__fault_site __stop_trib_sites[] __attribute__((visibility("hidden")));
+/* Made by the linker; cmake/exports.map keeps them inside the library. */
+extern struct trib__fault_site __start_trib_sites[];
+extern struct trib__fault_site __stop_trib_sites[];
 
 bool trib__fault_pass(struct trib__fault_site *site)
 {
