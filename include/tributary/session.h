@@ -111,7 +111,8 @@ TRIB_API TRIB_MUST_USE trib_status trib_session_open(trib_model *model,
  * session. NULL is fine. Requests not yet released stay valid until they are.
  * Ownership: ends the caller's, unless TRIB_BUSY: then the session stays, closing, and close can
  * be called again.
- * Threads: any but a callback, once at a time.
+ * Threads: any but a callback, once at a time. Calls of other threads that are inside the session
+ * are waited for; none may begin at the same time as close, or later.
  * Blocks: until running requests are done, at most close_timeout_ns.
  * Errors: TRIB_BUSY, TRIB_REENTRANT, TRIB_FORKED.   Since: 0.1 */
 TRIB_API trib_status trib_session_close(trib_session *session, trib_error *err);

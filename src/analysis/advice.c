@@ -15,8 +15,10 @@
 
 #define BATCH_REACHES 0.98
 
-/* A curve that rises less than this from its first point has no knee: more threads give nothing. */
+/* A curve that rises less than this from its first point has no knee: more threads give nothing.
+ * Nor does one that rises less than the second while the intervals of its ends share values. */
 #define KNEE_RISE 1.05
+#define KNEE_RISE_UNCLEAR 1.20
 
 const struct trib__sweep *trib__results_advised_sweep(const struct trib__results *results)
 {
@@ -65,12 +67,20 @@ static double above_chord(const struct trib__sweep *sweep, const struct trib__po
                - (point->threads - first) / (last - first);
 }
 
+static bool has_knee(const struct trib__sweep *sweep)
+{
+        const struct trib__point *first = &sweep->points[0], *best = trib__sweep_best(sweep);
+        double                    rise = best->ops_per_s / first->ops_per_s;
+
+        return rise >= (trib__points_overlap(first, best) ? KNEE_RISE_UNCLEAR : KNEE_RISE);
+}
+
 static const struct trib__point *knee(const struct trib__sweep *sweep)
 {
         const struct trib__point *first = &sweep->points[0], *best = first;
         double highest = trib__sweep_best(sweep)->ops_per_s, lowest = first->ops_per_s;
 
-        if (highest < KNEE_RISE * first->ops_per_s)
+        if (!has_knee(sweep))
                 return first;
         for (size_t i = 0; i < sweep->point_count; i++)
                 lowest = fmin(lowest, sweep->points[i].ops_per_s);
@@ -144,7 +154,7 @@ static void add_other_baseline(const struct trib__results *results,
 
         if (other <= 0)
                 return;
-        trib__text_add(text, "; against the other 1-thread baseline of %s ops/s",
+        trib__text_add(text, "; against the other 1-thread baseline of %s ops/s:",
                        trib__grouped(other).text);
         for (size_t i = 0; i < 3; i++) {
                 const struct trib__point *point = trib__sweep_find_point(sweep, advised[i]);
@@ -162,7 +172,7 @@ static void conclude_caution(struct trib__results *results, const struct trib__s
 {
         static const char *const codes[] = { "superlinear-baseline", "baseline-mismatch",
                                              "cold-baseline",        "drift",
-                                             "interrupted" };
+                                             "busy-machine",         "interrupted" };
         struct trib__text text = trib__text_of(results->caution, sizeof(results->caution));
         int               count = 0;
 
@@ -206,8 +216,8 @@ static void advise_production(const struct trib__sweep *sweep,
         const struct trib__point *best = trib__sweep_best(sweep);
         struct trib__text         text = start(advice, sweep, point);
 
-        if (best->ops_per_s < KNEE_RISE * sweep->points[0].ops_per_s)
-                trib__text_add(&text, "throughput does not rise by 5 %% beyond %s",
+        if (!has_knee(sweep))
+                trib__text_add(&text, "throughput does not clearly rise beyond %s",
                                trib__threads_text(point->threads).text);
         else
                 trib__text_add(&text, "knee of the curve: %.0f %% of the highest throughput, "

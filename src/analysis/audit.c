@@ -27,6 +27,9 @@
 /* Shares must sum to the measured latency within this. */
 #define SHARES_OFF 0.05
 
+/* Less than this, in microseconds, is what asking for a request costs outside of it. */
+#define SHARES_OFF_US 0.05
+
 void trib__finding_start(struct trib__finding_draft *draft, const char *code,
                          trib__severity severity)
 {
@@ -366,6 +369,7 @@ static trib_status audit_shares(struct trib__results *results, const struct trib
                                 trib_error *err)
 {
         struct trib__finding_draft draft;
+        double                     most_us = 0;
 
         trib__finding_start(&draft, "shares-mismatch", TRIB__SEVERITY_WARNING);
         trib__finding_about(&draft, results, sweep);
@@ -376,15 +380,23 @@ static trib_status audit_shares(struct trib__results *results, const struct trib
 
                 for (size_t k = 0; k < point->share_count; k++)
                         sum += point->shares[k].fraction;
-                if (point->share_count > 0 && fabs(sum - 1) > SHARES_OFF
-                    && trib__finding_item(&draft))
+                if (point->share_count == 0 || fabs(sum - 1) <= SHARES_OFF)
+                        continue;
+                most_us = fmax(most_us, fabs(sum - 1) * trib__point_latency_us(point));
+                if (trib__finding_item(&draft))
                         trib__text_add(&draft.text, "%.0f %% of its latency at %s", 100 * sum,
                                        trib__threads_text(point->threads).text);
         }
         if (draft.items == 0)
                 return TRIB_OK;
         trib__finding_end_list(&draft);
-        trib__text_add(&draft.text, "; the attribution is not complete there");
+        if (most_us < SHARES_OFF_US) {
+                draft.finding.severity = TRIB__SEVERITY_INFO;
+                trib__text_add(&draft.text, ": less than %.2f us of each is outside the session or "
+                                            "not attributed", SHARES_OFF_US);
+        } else {
+                trib__text_add(&draft.text, ": the attribution is not right there");
+        }
         return trib__finding_end(&draft, results, err);
 }
 

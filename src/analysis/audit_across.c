@@ -13,6 +13,9 @@
 #define MISMATCH 1.10
 #define MISMATCH_BEYOND_NOISE 1.50
 
+/* Threads that have a core each keep it; off it for a larger part of the time, others used it. */
+#define BUSY 0.10
+
 bool trib__point_loses(const struct trib__point *point, const struct trib__point *lower)
 {
         return point->ops_per_s < (1 - TRIB__DIFFERENCE) * lower->ops_per_s
@@ -276,6 +279,49 @@ static trib_status audit_oversubscribed(struct trib__results *results, trib_erro
         return trib__finding_end(&draft, results, err);
 }
 
+static double off_core_of(const struct trib__point *point)
+{
+        for (size_t i = 0; i < point->share_count; i++)
+                if (strcmp(point->shares[i].name, "descheduled") == 0)
+                        return point->shares[i].fraction;
+        return 0;
+}
+
+/* The point that lost its cores most, of those that have a core for each thread; NULL when none
+ * did so clearly. */
+static const struct trib__point *most_off_core(const struct trib__results *results)
+{
+        const struct trib__point *worst = NULL;
+
+        for (size_t i = 0; i < results->sweep_count; i++)
+                for (size_t k = 0; k < results->sweeps[i]->point_count; k++) {
+                        const struct trib__point *point = &results->sweeps[i]->points[k];
+
+                        if (point->threads <= results->machine.logical_cores
+                            && off_core_of(point) > BUSY
+                            && (worst == NULL || off_core_of(point) > off_core_of(worst)))
+                                worst = point;
+                }
+        return worst;
+}
+
+static trib_status audit_busy(struct trib__results *results, trib_error *err)
+{
+        const struct trib__point  *worst = most_off_core(results);
+        struct trib__finding_draft draft;
+
+        if (worst == NULL)
+                return TRIB_OK;
+        trib__finding_start(&draft, "busy-machine", TRIB__SEVERITY_WARNING);
+        trib__text_add(&draft.text,
+                       "%s on %u logical cores had none for %.0f %% of the time: other programs "
+                       "used the machine, so throughput and peaks are too low; run again on a "
+                       "quiet one",
+                       trib__threads_text(worst->threads).text, results->machine.logical_cores,
+                       100 * off_core_of(worst));
+        return trib__finding_end(&draft, results, err);
+}
+
 trib_status trib__audit_environment(struct trib__results *results, trib_error *err)
 {
         trib_status status = audit_interrupted(results, err);
@@ -284,5 +330,7 @@ trib_status trib__audit_environment(struct trib__results *results, trib_error *e
                 status = audit_library(results, err);
         if (status == TRIB_OK)
                 status = audit_oversubscribed(results, err);
+        if (status == TRIB_OK)
+                status = audit_busy(results, err);
         return status;
 }

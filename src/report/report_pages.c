@@ -278,7 +278,7 @@ static void print_conclusions(const struct trib__sweep *sweep, const struct trib
         trib__sink_item(sink, "bottleneck", buffer);
 }
 
-/* The mean parts of a request's time at the point of highest throughput. */
+/* The mean parts of a request's time at each point. */
 static trib_status print_shares(const struct trib__sweep *sweep, const struct trib__sink *sink,
                                 trib_error *err)
 {

@@ -178,31 +178,42 @@ static bool turn_away(trib_request *request, trib_status status, const char *why
 {
         if (!win(request, REQUEST_ENDING))
                 return false;
-        /* The session is there: it goes only when its queue is empty. */
+        /* The session is there: whoever takes the request off the queue waits for finish. */
         trib__session_count_turned_away(request->queue->session);
         finish(request, trib__fail(&request->failure, status, "%s", why));
         return true;
+}
+
+/* Somebody else won the request and is about to write DONE. */
+static void wait_for_done(trib_request *request)
+{
+        uint32_t seen;
+
+        /* Acquire: pairs with the release in finish. */
+        while ((seen = trib__load_acquire_u32(&request->state)) != REQUEST_DONE)
+                (void)trib__word_wait(&request->state, seen, TRIB__NEVER);
 }
 
 static void run_request(struct request_queue *queue, trib_request *request, bool is_stopping)
 {
         struct run_args args = { request->inputs, request->outputs, request->n_inputs,
                                  request->n_outputs, request->deadline };
+        bool            is_ours;
 
         if (is_stopping) {
-                (void)turn_away(request, TRIB_CANCELLED, "the session was closed");
+                is_ours = turn_away(request, TRIB_CANCELLED, "the session was closed");
         } else if (request->deadline != TRIB__NEVER && trib__now() >= request->deadline) {
-                (void)turn_away(request, TRIB_TIMED_OUT, "the deadline passed in the queue");
-        } else if (win(request, REQUEST_RUNNING)) {
-                finish(request, trib__session_run(queue->session, &args, &request->failure));
+                is_ours = turn_away(request, TRIB_TIMED_OUT, "the deadline passed in the queue");
         } else {
-                /* Whoever won is about to write DONE; the callback needs the status. */
-                uint32_t seen;
-
-                /* Acquire: pairs with the release in finish. */
-                while ((seen = trib__load_acquire_u32(&request->state)) != REQUEST_DONE)
-                        (void)trib__word_wait(&request->state, seen, TRIB__NEVER);
+                is_ours = win(request, REQUEST_RUNNING);
+                if (is_ours)
+                        finish(request,
+                               trib__session_run(queue->session, &args, &request->failure));
         }
+        /* Whoever else won still needs the session (turn_away), which goes when the workers have
+         * left; and the callback needs the status. */
+        if (!is_ours)
+                wait_for_done(request);
         call_back(request);
         request_drop(request);
 }
