@@ -179,7 +179,7 @@ static uint64_t add_checks(struct trib__load_point *point, const struct trib__ta
 static void add_round(struct trib__load_point *point, const struct trib__tally *tallies,
                       const struct outcome *outcome)
 {
-        if (outcome->counted == 0 || point->round_count == TRIB__LOAD_ROUNDS_MAX)
+        if (!(outcome->rate > 0) || point->round_count == TRIB__LOAD_ROUNDS_MAX)
                 return;
         for (unsigned i = 0; i < point->threads; i++) {
                 trib__histogram_merge(&point->latency, &tallies[i].latency);
@@ -208,7 +208,8 @@ static uint64_t lead_of(const struct trib__load_point *point)
         return lead;
 }
 
-/* One window of `length`. TRIB_CANCELLED: stopped, *out is not to be used. */
+/* One window of `length`. TRIB_CANCELLED: stopped, *out is not to be used. TRIB_DEVICE_ERROR: no
+ * request ended but by its timeout, and none will. */
 static trib_status measure(struct run *run, struct trib__load_point *point, uint64_t length,
                            struct outcome *out)
 {
@@ -240,6 +241,8 @@ static trib_status measure(struct run *run, struct trib__load_point *point, uint
         for (unsigned i = 0; i < point->threads; i++)
                 work += run->tallies[i].work;
         out->rate = work * 1e9 / (double)length;
+        if (point->first_error.status == TRIB_TIMED_OUT && out->rate <= 0)
+                return TRIB_DEVICE_ERROR;
         return is_stopped(plan->stop) ? TRIB_CANCELLED : TRIB_OK;
 }
 
@@ -352,6 +355,22 @@ static trib_status measure_baselines(struct run *run, bool is_first)
         return TRIB_OK;
 }
 
+/* A window of a round. One that the machine let pass before the threads woke up says nothing about
+ * the target, and is measured again. */
+static trib_status measure_round(struct run *run, size_t index, struct outcome *out)
+{
+        struct trib__load_point *point = &run->plan->points[index];
+        trib_status              status = TRIB_OK;
+
+        for (int attempt = 0; attempt < 3; attempt++) {
+                run->windows_left += attempt > 0;
+                status = measure_full(run, index, out);
+                if (status != TRIB_OK || out->rate > 0 || point->errors > 0)
+                        break;
+        }
+        return status;
+}
+
 static trib_status measure_rounds(struct run *run)
 {
         struct trib__load_plan *plan = run->plan;
@@ -361,7 +380,7 @@ static trib_status measure_rounds(struct run *run)
                 trib__schedule_fill(run->order, plan->point_count, &run->random);
                 for (size_t i = 0; i < plan->point_count; i++) {
                         struct outcome outcome;
-                        trib_status    status = measure_full(run, run->order[i], &outcome);
+                        trib_status    status = measure_round(run, run->order[i], &outcome);
 
                         if (status != TRIB_OK)
                                 return status;
@@ -431,6 +450,9 @@ trib_status trib__load_run(struct trib__crew *crew, struct trib__load_plan *plan
                 return trib__fail(err, status, "load generator: stopped");
         if (status == TRIB_TIMED_OUT)
                 return trib__fail(err, status, "load generator: the time was over");
+        if (status == TRIB_DEVICE_ERROR)
+                return trib__fail(err, status,
+                                  "the device hangs: requests end by their timeout only");
         return status;
 }
 

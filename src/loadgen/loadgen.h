@@ -125,6 +125,7 @@ struct trib__load_plan {
  * Threads: one; the crew must be idle and as large as the largest point.
  * Blocks: until done, stopped or out of time.
  * Errors: TRIB_CANCELLED (stopped) and TRIB_TIMED_OUT (deadline): what was measured is there;
+ * in a window requests ended by their timeout only: TRIB_DEVICE_ERROR;
  * TRIB_INVALID_ARGUMENT, TRIB_OUT_OF_MEMORY. */
 TRIB_MUST_USE trib_status trib__load_run(struct trib__crew *crew, struct trib__load_plan *plan,
                                          trib_error *err);

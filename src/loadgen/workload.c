@@ -137,6 +137,7 @@ static trib_status open_session(struct trib__load_workload *workload, trib_error
 
         trib__load_spec_cost(&workload->spec, &workload->facts.flops, &workload->facts.bytes);
         session_options.precision = options->precision;
+        session_options.timeout_ns = session_options.close_timeout_ns = options->timeout_ns;
         session_options.measure_every = options->measure_every;
         if (options->measure_every == 0)
                 session_options.measure_every =

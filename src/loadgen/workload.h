@@ -50,6 +50,7 @@ struct trib__load_options {
         uint64_t       seed;          /* of weights and inputs                             */
         uint32_t       measure_every; /* 0 = by the size of the workload                   */
         uint64_t       deadline;      /* for the right results; TRIB__NEVER                */
+        uint64_t       timeout_ns;    /* of a request and of closing; 0 = no clock reading   */
         bool           computes_nothing; /* the device: results are not compared           */
         const trib__atomic_u32 *stop; /* or NULL                                           */
 };

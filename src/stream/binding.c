@@ -31,6 +31,9 @@ struct home {
 
 static _Thread_local struct home homes[TRIB__MAX_DEVICES];
 static _Thread_local uint32_t    thread_number; /* 0: not given yet */
+/* The hook has run: a home taken now, by a later destructor that infers, might never be given
+ * back, so such a thread gets none; it can still borrow. */
+static _Thread_local bool        is_ending;
 static trib__atomic_u32          last_thread_number;
 
 /* Made by the first pool of the process; if that fails, the next one tries again. */
@@ -61,6 +64,7 @@ static void give_back(uint32_t place, const struct home *home)
 static void thread_ends(void *unused)
 {
         (void)unused;
+        is_ending = true;
         for (uint32_t p = 0; p < TRIB__MAX_DEVICES; p++) {
                 struct home home = homes[p];
 
@@ -123,6 +127,8 @@ uint32_t trib__binding_home(uint32_t place, uint32_t epoch)
 
 uint32_t trib__binding_take(uint32_t place, uint32_t epoch, uint32_t n_streams)
 {
+        if (is_ending)
+                return TRIB__NO_HOME;
         if (thread_number == 0) {
                 /* Relaxed: only uniqueness matters. After 2^32 threads numbers repeat; two live
                  * threads with one number would need the same epoch and stream to be mixed up,

@@ -195,6 +195,36 @@ static bool try_lease(struct trib__stream_pool *pool, struct trib_stream *stream
         return false;
 }
 
+/* Somebody waits: hand the stream over, or wake the first to try its luck. Without a stream:
+ * only wake, on behalf of one who was woken and leaves without having looked. */
+static void serve_waiters(struct trib__stream_pool *pool, struct trib_stream *stream)
+{
+        struct waiter *first;
+        uint64_t       seen = FREE;
+
+        trib__lock(&pool->mutex);
+        /* The first that still needs a stream and is starving, or has not been woken: a woken one
+         * is on its way to look, and this stream may serve the next as well. */
+        first = pool->first;
+        while (first != NULL &&
+               (first->handed != NULL || (first->is_woken && !first->is_starving)))
+                first = first->next;
+        if (first == NULL) {
+                trib__unlock(&pool->mutex);
+                return;
+        }
+        /* Acquire: as in try_lease; the members pass to the waiter through the mutex. */
+        if (stream != NULL && first->is_starving &&
+            trib__cas_acquire_u64(&stream->lease, &seen, LEASED))
+                first->handed = stream;
+        first->is_woken = true;
+        /* Release: the mutex orders the rest; the waiter re-reads under it. */
+        trib__store_release_u32(&first->word, 1);
+        /* Under the mutex, because the record is on the waiter's stack: it cannot go before. */
+        trib__word_wake(&first->word, 1);
+        trib__unlock(&pool->mutex);
+}
+
 /* Lease stream `index`, making it first if need be. TRIB_PENDING: it is busy. */
 static trib_status try_index(struct trib__stream_pool *pool, uint32_t index,
                              struct trib_stream **out, trib_error *err)
@@ -214,8 +244,11 @@ static trib_status try_index(struct trib__stream_pool *pool, uint32_t index,
                 status = TRIB_PENDING;
         else
                 status = make_stream(pool, index, out, err);
-        /* Release: pairs with the acquire above. */
-        trib__store_release_u32(&pool->making[index], 0);
+        /* SeqCst: release for the acquire above; and pairs with queue_up: a thread that was turned
+         * away because we were making this stream, and waits, is seen below if we failed. */
+        trib__store_seqcst_u32(&pool->making[index], 0);
+        if (status != TRIB_OK && trib__load_seqcst_u32(&pool->n_waiters) > 0)
+                serve_waiters(pool, NULL);
         return status;
 }
 
@@ -297,6 +330,7 @@ static trib_status wait_for_stream(struct trib__stream_pool *pool, uint32_t star
         struct waiter       self = { 0 };
         struct trib_stream *handed = NULL, *found = NULL;
         uint64_t            since = trib__now();
+        bool                must_pass_on;
         trib_status         status;
 
         queue_up(pool, &self);
@@ -324,8 +358,12 @@ static trib_status wait_for_stream(struct trib__stream_pool *pool, uint32_t star
         }
         trib__lock(&pool->mutex);
         handed = self.handed;
+        must_pass_on = self.is_woken && handed == NULL;
         unqueue_locked(pool, &self);
         trib__unlock(&pool->mutex);
+        /* Woken for a stream that we did not look at any more: it is the next one's chance. */
+        if (must_pass_on)
+                serve_waiters(pool, NULL);
         if (handed != NULL && status == TRIB_OK && found != NULL) {
                 /* One was handed to us while we found another. */
                 trib__stream_return(handed, false);
@@ -430,34 +468,6 @@ trib_status trib__stream_lease_any(struct trib__stream_pool *pool, uint64_t dead
         if (status != TRIB_OK)
                 *out = NULL;
         return status;
-}
-
-/* Somebody waits: hand the stream over, or wake the first to try its luck. */
-static void serve_waiters(struct trib__stream_pool *pool, struct trib_stream *stream)
-{
-        struct waiter *first;
-        uint64_t       seen = FREE;
-
-        trib__lock(&pool->mutex);
-        /* The first that still needs a stream and is starving, or has not been woken: a woken one
-         * is on its way to look, and this stream may serve the next as well. */
-        first = pool->first;
-        while (first != NULL &&
-               (first->handed != NULL || (first->is_woken && !first->is_starving)))
-                first = first->next;
-        if (first == NULL) {
-                trib__unlock(&pool->mutex);
-                return;
-        }
-        /* Acquire: as in try_lease; the members pass to the waiter through the mutex. */
-        if (first->is_starving && trib__cas_acquire_u64(&stream->lease, &seen, LEASED))
-                first->handed = stream;
-        first->is_woken = true;
-        /* Release: the mutex orders the rest; the waiter re-reads under it. */
-        trib__store_release_u32(&first->word, 1);
-        /* Under the mutex, because the record is on the waiter's stack: it cannot go before. */
-        trib__word_wake(&first->word, 1);
-        trib__unlock(&pool->mutex);
 }
 
 void trib__stream_return(struct trib_stream *stream, bool is_hung)
