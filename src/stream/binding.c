@@ -4,6 +4,7 @@
  * All state that a dying thread touches is static: the words of the table below and the thread's
  * own thread-local record. Its hook takes no lock, allocates nothing and calls no device. A pool
  * that closes moves its place's epoch on, which voids all words of the old one. */
+#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -31,9 +32,10 @@ struct home {
 
 static _Thread_local struct home homes[TRIB__MAX_DEVICES];
 static _Thread_local uint32_t    thread_number; /* 0: not given yet */
-/* The hook has run: a home taken now, by a later destructor that infers, might never be given
- * back, so such a thread gets none; it can still borrow. */
-static _Thread_local bool        is_ending;
+/* How often the hook has run. Destructors of the program's may run after it and infer again; the
+ * hook then runs again, but only so often. A home taken after the last time would never be given
+ * back, so there is none then; such a thread can still borrow. */
+static _Thread_local uint32_t    hook_rounds;
 static trib__atomic_u32          last_thread_number;
 
 /* Made by the first pool of the process; if that fails, the next one tries again. */
@@ -64,7 +66,9 @@ static void give_back(uint32_t place, const struct home *home)
 static void thread_ends(void *unused)
 {
         (void)unused;
-        is_ending = true;
+        /* Asks for the next round in any case, so that the rounds are counted right. */
+        if (++hook_rounds < PTHREAD_DESTRUCTOR_ITERATIONS)
+                (void)pthread_setspecific(hook_key, homes);
         for (uint32_t p = 0; p < TRIB__MAX_DEVICES; p++) {
                 struct home home = homes[p];
 
@@ -127,7 +131,7 @@ uint32_t trib__binding_home(uint32_t place, uint32_t epoch)
 
 uint32_t trib__binding_take(uint32_t place, uint32_t epoch, uint32_t n_streams)
 {
-        if (is_ending)
+        if (hook_rounds >= PTHREAD_DESTRUCTOR_ITERATIONS)
                 return TRIB__NO_HOME;
         if (thread_number == 0) {
                 /* Relaxed: only uniqueness matters. After 2^32 threads numbers repeat; two live
