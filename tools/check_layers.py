@@ -26,6 +26,11 @@ VISIBLE = {
     "examples": {"vocabulary", "tributary"},
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.MULTILINE)
+# Ways around: an include of a macro's value, a declaration by hand of what a header declares
+# (the linker's own names are in no header).
+HIDDEN = re.compile(r'^[ \t]*#[ \t]*include[ \t]+\w', re.MULTILINE)
+BY_HAND = re.compile(r'^(?!static\b)(?:extern\b(?![^;]*\b__st(?:art|op)_)[^;{=]*;|(?:[a-z_]\w*[ \t*]+)+trib_\w+\([^;{}]*\)'
+                     r'[^;{}()]*;)', re.MULTILINE)
 
 
 def folder_of(parts):
@@ -46,6 +51,8 @@ def judge(source, folder, parts, bracket, target):
         to_folder = to[0]
         if bracket == "<":
             return f'include internal headers as "{target}"'
+    elif ".." in to:
+        return f"{target} leaves its folder; name the header from the root of the includes"
     elif bracket == "<":
         return None
     elif parts[0] == "src":
@@ -87,6 +94,11 @@ def check(root):
             problem = judge(source.name, folder, parts, match.group(1), match.group(2))
             if problem:
                 yield source.at(source.line_of(match.start(1)), problem)
+        for match in HIDDEN.finditer(source.code):
+            yield source.at(source.line_of(match.start()), "an include must name its header")
+        for match in BY_HAND.finditer(source.code) if source.name.endswith(".c") else ():
+            yield source.at(source.line_of(match.start()),
+                            "declared by hand; include the header that declares it")
 
 
 def include(*lines):
@@ -119,6 +131,16 @@ SAMPLES = [
         "apps/tributary/a.c": include('"plan/plan.h"')}, "must not know"),
     ("one device that knows another", {
         "src/backend/cpu/a.c": include('"backend/sim/sim.h"')}, "must not know device"),
+    ("declared by hand", {
+        "src/base/a.c": "extern int trib__plan_count;\n"}, "declared by hand"),
+    ("a function declared by hand", {
+        "src/base/a.c": "void trib__plan_run(struct plan *plan);\n"}, "declared by hand"),
+    ("definitions and calls", {
+        "src/base/a.c": "extern int __start_sites[];\nint trib__a(int b)\n{\n        return trib__c(b);\n}\n"
+                        "static int d(void);\n"}, None),
+    ("include of a macro", {"src/base/a.c": "#include PLAN_HEADER\n"}, "must name its header"),
+    ("a way around by the parent folder", {
+        "src/base/a.c": include("<../src/plan/plan.h>")}, "leaves its folder"),
     ("folder without a rank", {"src/misc/a.c": ""}, "has no rank"),
     ("example that uses internals", {
         "examples/x/a.c": include('"base/alloc.h"')}, "must not know"),

@@ -10,8 +10,10 @@ import checklib
 
 CALLS = re.compile(
     r"(?<![\w.>])(abort|exit|_exit|_Exit|quick_exit|assert|__assert_fail|raise|kill|"
-    r"signal|sigaction|atexit|on_exit|__builtin_trap|"
-    r"printf|vprintf|puts|putchar|perror|err|errx|warn|warnx|verr|vwarn)\s*\(")
+    r"signal|sigaction|atexit|on_exit|pthread_exit|pthread_kill|pthread_cancel|tgkill|"
+    r"__builtin_trap|__builtin_unreachable|longjmp|"
+    r"printf|vprintf|dprintf|vdprintf|puts|putchar|perror|psignal|syslog|"
+    r"err|errx|warn|warnx|verr|vwarn)\s*\(")
 STREAMS = re.compile(r"\b(stdout|stderr)\b")
 TRAP_FILE = "src/base/assert.h"
 
@@ -38,7 +40,8 @@ SAMPLES = [
     (f"{call}", {"src/plan/a.c": f"void f(void)\n{{\n        {call};\n}}\n"}, "a.c:3:")
     for call in ("abort()", "exit (1)", "_exit(1)", "assert(x)", '(void)printf("x")',
                  'fprintf(stderr, "x")', "fputs(s, stdout)", "sigaction(1, &a, &b)",
-                 "__builtin_trap()", "atexit(f)", 'perror("x")')
+                 "__builtin_trap()", "atexit(f)", 'perror("x")', 'dprintf(2, "x")',
+                 "pthread_exit(NULL)")
 ]
 
 if __name__ == "__main__":

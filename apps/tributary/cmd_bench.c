@@ -2,10 +2,10 @@
 /* cmd_bench.c: `tributary bench`: one workload under one fixed setting. */
 #include "app.h"
 #include "base/clock.h"
-#include "interrupt.h"
 #include "measuring.h"
 
 #define REQUESTS_MAX 1000000000u
+#define QUICK_SECONDS 1.0
 
 static const char help_text[] =
         "usage: tributary bench [OPTION]...\n"
@@ -100,18 +100,11 @@ int trib_cmd_bench(int argc, char **argv)
                      .workload = { TRIB__LOAD_LINEAR, 2048, 0, 1024, 32 },
                      .threads = 1,
         };
+        int                  exit_status;
 
         take_arguments(&args, &settings);
-        if (args.has_failed)
-                return TRIB_EXIT_USAGE;
-        if (settings.measure.common.is_help)
-                return trib_app_print_help(help_text);
-        if (settings.measure.is_quick && !settings.measure.has_rounds)
-                settings.measure.rounds = 3;
-        if (settings.measure.is_quick && !settings.measure.has_seconds)
-                settings.measure.seconds = 1.0;
-        if (trib_app_check_out("bench", &settings.measure.common) != TRIB_EXIT_DONE)
-                return TRIB_EXIT_FAILED;
-        trib_interrupt_catch();
+        if (!trib_measure_is_ready(&args, &settings.measure, QUICK_SECONDS, help_text,
+                                   &exit_status))
+                return exit_status;
         return bench(&settings);
 }

@@ -7,10 +7,10 @@
 #include "app.h"
 #include "base/clock.h"
 #include "host_facts.h"
-#include "interrupt.h"
 #include "measuring.h"
 
 #define SIZES_MAX 32
+#define QUICK_SECONDS 0.36
 #define MS UINT64_C(1000000)
 
 /* --quick ends within 20 s of the start of the process, and a plain run within two minutes, on
@@ -209,18 +209,11 @@ int trib_cmd_scale(int argc, char **argv)
 {
         struct trib_app_args args = trib_app_args_of("scale", argc, argv);
         struct settings      settings = settings_of_defaults();
+        int                  exit_status;
 
         take_arguments(&args, &settings);
-        if (args.has_failed)
-                return TRIB_EXIT_USAGE;
-        if (settings.measure.common.is_help)
-                return trib_app_print_help(help_text);
-        if (settings.measure.is_quick && !settings.measure.has_rounds)
-                settings.measure.rounds = 3;
-        if (settings.measure.is_quick && !settings.measure.has_seconds)
-                settings.measure.seconds = 0.36;
-        if (trib_app_check_out("scale", &settings.measure.common) != TRIB_EXIT_DONE)
-                return TRIB_EXIT_FAILED;
-        trib_interrupt_catch();
+        if (!trib_measure_is_ready(&args, &settings.measure, QUICK_SECONDS, help_text,
+                                   &exit_status))
+                return exit_status;
         return scale(&settings);
 }

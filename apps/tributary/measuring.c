@@ -19,6 +19,8 @@
 #define SECONDS_MAX 3600.0
 /* How long a thread waits for a stream with --stream-policy wait. */
 #define STREAM_TIMEOUT_NS UINT64_C(1000000000)
+/* A device other than this processor may hang; a request that takes this long has met that. */
+#define REQUEST_TIMEOUT_NS UINT64_C(10000000000)
 /* Expected beside the windows: what passes before each, and the warm-up of a point. */
 #define LEAD_SECONDS 0.008
 #define WARM_UP_PART 0.5
@@ -112,6 +114,27 @@ bool trib_measure_take(struct trib_app_args *args, struct trib_measure_options *
         } else {
                 return trib_app_take_common(args, &options->common);
         }
+        return true;
+}
+
+bool trib_measure_is_ready(struct trib_app_args *args, struct trib_measure_options *options,
+                           double quick_seconds, const char *help_text, int *exit_status)
+{
+        *exit_status = TRIB_EXIT_USAGE;
+        if (args->has_failed)
+                return false;
+        if (options->common.is_help) {
+                *exit_status = trib_app_print_help(help_text);
+                return false;
+        }
+        if (options->is_quick && !options->has_rounds)
+                options->rounds = TRIB__LOAD_ROUNDS_MIN;
+        if (options->is_quick && !options->has_seconds)
+                options->seconds = quick_seconds;
+        *exit_status = trib_app_check_out(args->command, &options->common);
+        if (*exit_status != TRIB_EXIT_DONE)
+                return false;
+        trib_interrupt_catch();
         return true;
 }
 
@@ -341,6 +364,7 @@ static trib_status open_workloads(struct group_run *run, trib_error *err)
                 .seed = run->measuring->options->seed,
                 /* On a core of our own, a small request would feel the clock's readings. */
                 .measure_every = runs_on_cpu(run->measuring) ? 0 : 1,
+                .timeout_ns = runs_on_cpu(run->measuring) ? 0 : REQUEST_TIMEOUT_NS,
                 .computes_nothing = computes_nothing(run->measuring),
                 .deadline = group->deadline,
                 .stop = trib_interrupt_flag(),
@@ -358,6 +382,13 @@ static trib_status open_workloads(struct group_run *run, trib_error *err)
                                           "right results were computed",
                                           trib__load_spec_text(&group->specs[i], text,
                                                                sizeof(text)));
+                else if (status == TRIB_TIMED_OUT)
+                        return trib__fail(err, TRIB_DEVICE_ERROR,
+                                          "%s: the first requests did not end in %.0f s: the "
+                                          "device hangs",
+                                          trib__load_spec_text(&group->specs[i], text,
+                                                               sizeof(text)),
+                                          (double)REQUEST_TIMEOUT_NS * 1e-9);
                 else if (status != TRIB_OK)
                         return status;
         }

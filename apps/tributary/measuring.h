@@ -35,6 +35,11 @@ struct trib_measure_options {
 /* Whether the current argument was a common or a measuring option; it is taken then. */
 bool trib_measure_take(struct trib_app_args *args, struct trib_measure_options *options);
 
+/* What comes between reading the arguments and measuring: usage errors, --help, the times of
+ * --quick, whether --out can be written, catching Ctrl-C. False: end now, with *exit_status. */
+bool trib_measure_is_ready(struct trib_app_args *args, struct trib_measure_options *options,
+                           double quick_seconds, const char *help_text, int *exit_status);
+
 /* The current option's value as a workload that the load generator can run. */
 bool trib_measure_take_spec(struct trib_app_args *args, struct trib__load_spec *out);
 

@@ -51,7 +51,8 @@ trib_status trib_measure_add_point(struct trib__sweep *sweep, struct trib__load_
         if (status != TRIB_OK)
                 return status;
         us = &out->latency_us;
-        us->mean = (double)point->latency.sum / (double)point->latency.count * 1e-3;
+        if (point->latency.count > 0)
+                us->mean = (double)point->latency.sum / (double)point->latency.count * 1e-3;
         us->p50 = quantile_us(&point->latency, 0.5);
         us->p90 = quantile_us(&point->latency, 0.9);
         us->p99 = quantile_us(&point->latency, 0.99);

@@ -48,6 +48,10 @@ def check_results(results, environment):
         check_keys(finding, {'code', 'severity', 'text'}, 'finding')
         check(finding['code'] not in ('result-mismatch', 'request-errors', 'interrupted'),
               'finding', finding)
+    codes = {finding['code'] for finding in results['findings']}
+    for point in (point for sweep in results['sweeps'] for point in sweep['points']):
+        check(abs(sum(point['shares'].values()) - 1) <= 0.05 or 'shares-mismatch' in codes,
+              'shares that do not sum to the latency, unsaid:', point['shares'])
     check(len(results['sweeps']) == 3, len(results['sweeps']), 'sweeps')
     for sweep, threads, batch in zip(results['sweeps'], ([1, 2, 3, 4], [1, 4], [1, 4]),
                                      (4, 1, 4)):
@@ -106,4 +110,18 @@ for options in (['--device', 'sim:'], ['--streams', '1'], ['--streams', '2', '--
     results = parse_json(result.out, options)
     if results is not None:
         check(results['sweeps'][0]['points'][0]['requests'] > 0, options, 'requests')
+
+# A simulated device that computes nothing: no result to check, and that is said. Its limit is not
+# what stops a step that runs one at a time.
+result = run('scale', '--device', 'sim:queues=4,flops=1e9,compute=none,serial=linear',
+             '--workload', '128x128x16', '--threads', '1,2,4', '--no-sizes', '--rounds', '3',
+             '--seconds', '0.3', '--format', 'json')
+check(result.status == DONE, 'compute=none status', result.status, result.err)
+results = parse_json(result.out, 'compute=none')
+if results is not None:
+    codes = {finding['code'] for finding in results['findings']}
+    check('nothing-computed' in codes, 'findings', codes)
+    check('result-mismatch' not in codes, 'findings', codes)
+    sweep = results['sweeps'][0]
+    check(sweep['workload']['serial_steps'] == 1, 'serial steps', sweep['workload'])
 finish()

@@ -31,6 +31,23 @@ static void mismatch_is_found_within_one_file(void **state)
         trib__results_destroy(results);
 }
 
+static void a_small_mismatch_in_one_run_is_the_machine_and_no_error(void **state)
+{
+        struct trib__results *results = measured_new();
+
+        (void)state;
+        (void)MEASURED_SWEEP(results, TRIB__SWEEP_THREADS, { { 1, 100 }, { 2, 190 } });
+        (void)MEASURED_SWEEP(results, TRIB__SWEEP_SIZES, { { 1, 115 }, { 8, 190 } });
+        measured_conclude(results);
+        assert_finding(results, "baseline-mismatch", "1.15x apart for the same point: the machine");
+        assert_int_equal(results->findings[0].severity, TRIB__SEVERITY_WARNING);
+        (void)snprintf(results->sweeps[1]->source, sizeof(results->sweeps[1]->source), "b.csv");
+        measured_conclude(results);
+        assert_finding(results, "baseline-mismatch", "one of the two baselines is wrong");
+        assert_int_equal(results->findings[0].severity, TRIB__SEVERITY_ERROR);
+        trib__results_destroy(results);
+}
+
 static void mismatch_does_not_compare_what_is_not_the_same(void **state)
 {
         struct trib__results *results = measured_new();
@@ -248,6 +265,31 @@ static void oversubscription_is_of_the_host_only(void **state)
         trib__results_destroy(results);
 }
 
+static void a_busy_machine_is_seen_where_each_thread_has_a_core(void **state)
+{
+        struct trib__results *results = measured_new();
+        struct trib__sweep   *sweep = MEASURED_SWEEP(results, TRIB__SWEEP_THREADS,
+                                                     { { 1, 100 }, { 2, 110 }, { 4, 120 } });
+
+        (void)state;
+        results->machine.logical_cores = 2;
+        for (size_t i = 0; i < 3; i++) {
+                sweep->points[i].latency_us.mean = 100;
+                assert_int_equal(trib__point_add_share(&sweep->points[i], "device",
+                                                       i == 2 ? 50 : 95, NULL), TRIB_OK);
+                assert_int_equal(trib__point_add_share(&sweep->points[i], "descheduled",
+                                                       i == 2 ? 50 : 5, NULL), TRIB_OK);
+        }
+        measured_conclude(results);
+        assert_no_finding(results, "busy-machine");
+        sweep->points[1].shares[0].us = 70;
+        sweep->points[1].shares[1].us = 30;
+        measured_conclude(results);
+        assert_finding(results, "busy-machine", "2 threads on 2 logical cores had none for 30 %");
+        assert_non_null(strstr(results->caution, "busy-machine"));
+        trib__results_destroy(results);
+}
+
 static void reference_kernels_on_the_cpu_are_named(void **state)
 {
         struct trib__results *results = measured_new();
@@ -287,6 +329,8 @@ static void shares_that_do_not_sum_are_named(void **state)
         assert_int_equal(trib__point_add_share(&sweep->points[0], "device", 80, NULL), TRIB_OK);
         measured_conclude(results);
         assert_finding(results, "shares-mismatch", "80 % of its latency at 1 thread");
+        assert_int_equal(results->findings[results->finding_count - 1].severity,
+                         TRIB__SEVERITY_WARNING);
         trib__results_destroy(results);
 }
 
@@ -306,6 +350,7 @@ static void concluding_twice_gives_the_same(void **state)
 
 TRIB_TEST_MAIN(TRIB_TEST(superlinear_needs_more_than_five_percent),
                TRIB_TEST(mismatch_is_found_within_one_file),
+               TRIB_TEST(a_small_mismatch_in_one_run_is_the_machine_and_no_error),
                TRIB_TEST(mismatch_does_not_compare_what_is_not_the_same),
                TRIB_TEST(drift_needs_five_percent_beyond_the_intervals),
                TRIB_TEST(cold_baseline_is_seen_at_the_end_or_in_the_first_round),
@@ -317,6 +362,7 @@ TRIB_TEST_MAIN(TRIB_TEST(superlinear_needs_more_than_five_percent),
                TRIB_TEST(above_limit_is_an_error_where_a_busy_machine_does_not_explain_it),
                TRIB_TEST(a_sizes_run_has_one_finding_of_each_kind),
                TRIB_TEST(oversubscription_is_of_the_host_only),
+               TRIB_TEST(a_busy_machine_is_seen_where_each_thread_has_a_core),
                TRIB_TEST(reference_kernels_on_the_cpu_are_named),
                TRIB_TEST(failed_requests_are_an_error),
                TRIB_TEST(shares_that_do_not_sum_are_named),

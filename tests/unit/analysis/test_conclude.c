@@ -239,6 +239,46 @@ static void bottleneck_is_no_limit_that_was_passed(void **state)
         trib__results_destroy(results);
 }
 
+static void bottleneck_is_the_serial_step_when_throughput_stops_below_the_limit(void **state)
+{
+        struct trib__results *results = measured_new();
+        struct trib__sweep   *sweep = MEASURED_SWEEP(results, TRIB__SWEEP_THREADS,
+                                                     { { 1, 100 }, { 2, 102 }, { 4, 102 } });
+
+        (void)state;
+        (void)snprintf(results->device.name, sizeof(results->device.name), "sim:serial");
+        results->device.peaks.flops_per_s = 4e8;
+        sweep->workload.flops_per_op = 1e6;
+        sweep->workload.serial_steps = 1;
+        measured_conclude(results);
+        assert_string_equal(sweep->bottleneck.primary, "serial-operation");
+        assert_non_null(strstr(sweep->bottleneck.evidence, "1 step of each request runs one at a "
+                                                           "time"));
+        sweep->points[2].ops_per_s = 200;
+        measured_conclude(results);
+        assert_string_equal(sweep->bottleneck.primary, "unknown");
+        trib__results_destroy(results);
+}
+
+static void caution_speaks_of_unsteady_rounds_only_where_advice_stands_on_them(void **state)
+{
+        struct trib__results *results = measured_new();
+        struct trib__sweep   *sweep = MEASURED_SWEEP(results, TRIB__SWEEP_THREADS,
+                                                     { { 1, 100 }, { 2, 0 }, { 3, 0 }, { 4, 0 } });
+
+        (void)state;
+        MEASURED_ROUNDS(sweep, 2, 198, 199, 200);
+        MEASURED_ROUNDS(sweep, 3, 150, 199, 200);
+        MEASURED_ROUNDS(sweep, 4, 199, 199.5, 200.5);
+        measured_conclude(results);
+        assert_finding(results, "unstable", "3 threads 150 to 200");
+        assert_string_equal(results->caution, "");
+        sweep->points[1].rounds[0] = 150;
+        measured_conclude(results);
+        assert_non_null(strstr(results->caution, "unstable"));
+        trib__results_destroy(results);
+}
+
 static void bottleneck_is_the_cores_when_requests_wait_for_one(void **state)
 {
         struct trib__results *results = measured_new();
@@ -314,6 +354,8 @@ TRIB_TEST_MAIN(TRIB_TEST(published_tables_give_what_their_authors_chose),
                TRIB_TEST(memory_is_no_limit_for_what_fits_the_cache),
                TRIB_TEST(bottleneck_is_the_cores_when_throughput_stops_there),
                TRIB_TEST(bottleneck_is_no_limit_that_was_passed),
+               TRIB_TEST(bottleneck_is_the_serial_step_when_throughput_stops_below_the_limit),
+               TRIB_TEST(caution_speaks_of_unsteady_rounds_only_where_advice_stands_on_them),
                TRIB_TEST(bottleneck_is_the_cores_when_requests_wait_for_one),
                TRIB_TEST(bottleneck_is_the_lock_when_its_share_says_so),
                TRIB_TEST(results_refuse_what_does_not_fit))

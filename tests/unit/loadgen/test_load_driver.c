@@ -180,6 +180,29 @@ static void plan_notices_a_flipped_bit(void **state)
         assert_int_equal(points[2].checks, THREADS * points[2].mismatches);
 }
 
+static trib_status never_answered(void *context, unsigned thread, trib_error *err)
+{
+        (void)thread;
+        (void)scene_request(context, 0, err);
+        err->status = TRIB_TIMED_OUT;
+        return TRIB_TIMED_OUT;
+}
+
+static void plan_ends_where_requests_end_by_their_timeout_only(void **state)
+{
+        struct trib__load_plan plan = plan_of(3);
+        struct trib__target    hung = *points[0].target;
+        trib_error             err = TRIB_ERROR_INIT;
+
+        (void)state;
+        hung.request = never_answered;
+        for (size_t i = 0; i < 3; i++)
+                points[i].target = &hung;
+        assert_int_equal(run(&plan, &err), TRIB_DEVICE_ERROR);
+        assert_non_null(strstr(err.message, "hangs"));
+        assert_int_equal(points[1].errors, 0);
+}
+
 static void plan_counts_failures_and_keeps_the_first(void **state)
 {
         struct trib__load_plan plan = plan_of(3);
@@ -315,12 +338,46 @@ static void shares_add_up_to_the_measured_latency(void **state)
         assert_float_equal(shares.sum, 10.0, 1e-9);
 }
 
+/* Requests of 100 ns, a tenth of them measured: 3 parts, each with a reading of 20 ns. */
+static void shares_leave_out_what_measuring_costs(void **state)
+{
+        struct trib__load_point  point;
+        struct trib__load_shares shares;
+
+        (void)state;
+        memset(&point, 0, sizeof(point));
+        for (int i = 0; i < 100; i++)
+                trib__histogram_add(&point.latency, 100);
+        point.times.measured = 10;
+        point.times.admission_ns = 500;
+        point.times.device_ns = 600;
+        point.times.notify_ns = 300;
+        point.wall_ns = point.cpu_ns = 10000;
+        point.reading_ns = 20;
+        assert_true(trib__load_shares_of(&point, true, &shares));
+        assert_float_equal(shares.admission, 0.03, 1e-9);
+        assert_float_equal(shares.copy, 0, 1e-9);
+        assert_float_equal(shares.device, 0.04, 1e-9);
+        assert_float_equal(shares.notification, 0.03, 1e-9);
+        assert_float_equal(shares.sum, 0.1, 1e-9);
+        /* On their cores all the time, threads were not off them: a sum that is off stays so. */
+        point.reading_ns = 0;
+        assert_true(trib__load_shares_of(&point, true, &shares));
+        assert_float_equal(shares.sum, 0.14, 1e-9);
+        /* Off them for half of the time, taking a stream included. */
+        point.cpu_ns = 5000;
+        assert_true(trib__load_shares_of(&point, true, &shares));
+        assert_float_equal(shares.sum, 0.1, 1e-9);
+}
+
 TRIB_TEST_MAIN(TRIB_TEST(plan_measures_every_point_in_every_round),
                TRIB_TEST(plan_notices_a_flipped_bit),
+               TRIB_TEST(plan_ends_where_requests_end_by_their_timeout_only),
                TRIB_TEST(plan_counts_failures_and_keeps_the_first),
                TRIB_TEST(plan_keeps_what_was_measured_when_stopped),
                TRIB_TEST(plan_does_nothing_when_stopped_before),
                TRIB_TEST(plan_ends_at_its_deadline),
                TRIB_TEST(plan_refuses_more_threads_than_the_crew_has),
                TRIB_TEST(count_runs_exactly_so_many_requests),
-               TRIB_TEST(shares_add_up_to_the_measured_latency))
+               TRIB_TEST(shares_add_up_to_the_measured_latency),
+               TRIB_TEST(shares_leave_out_what_measuring_costs))

@@ -144,7 +144,7 @@ static void memory_class_edges_are_exact(void **state)
 
 static void memory_is_reused_at_once_on_the_same_stream(void **state)
 {
-        struct rig rig;
+        static struct rig rig;
         uint64_t   handle;
         void      *address;
 
@@ -166,7 +166,7 @@ static void memory_is_reused_on_another_stream_only_after_the_fence(void **state
 {
         (void)state;
         for (uint32_t shards = 1; shards <= 8; shards += 7) {
-                struct rig rig;
+                static struct rig rig;
                 uint64_t   handle, other;
                 void      *address;
 
@@ -190,7 +190,7 @@ static void memory_is_reused_on_another_stream_only_after_the_fence(void **state
 /* H1: used on stream 1 although it is stream 0's; stream 0 itself must wait for stream 1. */
 static void memory_used_elsewhere_waits_for_that_stream_on_its_own(void **state)
 {
-        struct rig rig;
+        static struct rig rig;
         uint64_t   handle, other;
         void      *address;
 
@@ -217,7 +217,7 @@ static void memory_used_elsewhere_waits_for_that_stream_on_its_own(void **state)
 /* Work submitted to the stream after the release does not hold the block up. */
 static void memory_fence_is_taken_at_the_release(void **state)
 {
-        struct rig rig;
+        static struct rig rig;
         uint64_t   handle, later;
         void      *address;
 
@@ -238,7 +238,7 @@ static void memory_fence_is_taken_at_the_release(void **state)
 
 static void memory_trim_gives_back_what_is_free_and_nothing_else(void **state)
 {
-        struct rig rig;
+        static struct rig rig;
         uint64_t   held, flying, idle;
 
         (void)state;
@@ -282,7 +282,7 @@ static void check_stale(struct rig *rig, uint64_t handle, trib_status wanted)
 /* H3: the same memory again, and the old handle is still an error. */
 static void memory_stale_handles_are_errors_for_ever(void **state)
 {
-        struct rig rig;
+        static struct rig rig;
         uint64_t   old[100], fresh;
         void      *address;
 
@@ -312,7 +312,7 @@ static void memory_numbers_that_were_never_given_are_errors(void **state)
                                         (UINT64_C(7) << 32) | 1, UINT64_MAX,
                                         UINT64_MAX << 32, UINT32_MAX,
                                         (UINT64_C(1) << 32) | 1048577 };
-        struct rig            rig;
+        static struct rig            rig;
 
         (void)state;
         rig_open(&rig, 1, 0);
@@ -328,7 +328,7 @@ static void memory_numbers_that_were_never_given_are_errors(void **state)
 /* H5: exactly as many releases as holders. */
 static void memory_counts_its_holders(void **state)
 {
-        struct rig rig;
+        static struct rig rig;
         trib_error err = TRIB_ERROR_INIT;
         uint64_t   handle;
 
@@ -350,7 +350,7 @@ static void memory_counts_its_holders(void **state)
 
 static void memory_cap_is_kept_and_the_message_has_the_account(void **state)
 {
-        struct rig rig;
+        static struct rig rig;
         uint64_t   a, b, none = 7;
         trib_error err;
 
@@ -374,7 +374,7 @@ static void memory_cap_is_kept_and_the_message_has_the_account(void **state)
 
 static void memory_charge_counts_under_the_cap(void **state)
 {
-        struct rig rig;
+        static struct rig rig;
         uint64_t   handle;
         trib_error err = TRIB_ERROR_INIT;
 
@@ -397,7 +397,7 @@ static void memory_charge_counts_under_the_cap(void **state)
 /* Four times 2^62 is 0 again: the sum must not pass for a small one. */
 static void memory_cap_holds_against_requests_near_the_end_of_numbers(void **state)
 {
-        struct rig rig;
+        static struct rig rig;
         uint64_t   none;
         trib_error err;
 
@@ -420,7 +420,7 @@ static void memory_cap_holds_against_requests_near_the_end_of_numbers(void **sta
 /* What the device refused was never reserved. */
 static void memory_peak_has_only_what_the_device_gave(void **state)
 {
-        struct rig rig;
+        static struct rig rig;
         uint64_t   none;
         trib_error err;
 
@@ -481,7 +481,7 @@ static void memory_of_1_and_of_8_shards_give_the_same_answers(void **state)
 
         (void)state;
         for (size_t s = 0; s < sizeof(seeds) / sizeof(seeds[0]); s++) {
-                struct rig          one, eight;
+                static struct rig          one, eight;
                 uint64_t            held[HELD + 1][2] = { { 0 } };
                 struct trib__random random = { seeds[s] };
 

@@ -114,7 +114,7 @@ static void watch_the_cap(struct crowd_member *me)
 
 static void check_cap(uint32_t shards)
 {
-        struct rig          rig;
+        static struct rig          rig;
         struct crowd_member members[THREADS], watcher;
 
         rig_open(&rig, shards, LIMIT);
@@ -178,7 +178,7 @@ static void ask_a_little(struct crowd_member *me)
 
 static void memory_of_a_greedy_neighbour_disturbs_nobody(void **state)
 {
-        struct rig          rig;
+        static struct rig          rig;
         struct crowd_member members[4], greedy[2];
 
         (void)state;
@@ -228,7 +228,7 @@ static void hold_together(struct crowd_member *me)
 
 static void memory_shared_by_many_has_one_last_holder(void **state)
 {
-        struct rig          rig;
+        static struct rig          rig;
         struct crowd_member members[THREADS];
         uint64_t            handle;
         trib_error          err = TRIB_ERROR_INIT;
@@ -263,7 +263,7 @@ static void take_many(struct crowd_member *me)
 
 static void memory_gives_thousands_of_blocks_to_many_threads(void **state)
 {
-        struct rig          rig;
+        static struct rig          rig;
         struct crowd_member members[THREADS];
 
         (void)state;
@@ -276,7 +276,7 @@ static void memory_gives_thousands_of_blocks_to_many_threads(void **state)
 
 static void memory_survives_every_failed_allocation(void **state)
 {
-        struct rig  rig;
+        static struct rig  rig;
         uint64_t    handle, failed;
         trib_error  err = TRIB_ERROR_INIT;
         trib_status status;

@@ -135,7 +135,7 @@ static trib_status get(struct rig *rig, int64_t rows, uint64_t deadline,
 
 static void cache_finds_what_it_has_built(void **state)
 {
-        struct rig               rig;
+        static struct rig               rig;
         struct trib__executable *a, *b, *c;
         trib_error               err = TRIB_ERROR_INIT;
 
@@ -183,7 +183,7 @@ static void get_all_keys(struct crowd_member *me)
 
 static void cache_builds_each_key_once_for_all_threads(void **state)
 {
-        struct rig          rig;
+        static struct rig          rig;
         struct race         race = { .rig = &rig, .keys = 40 };
         struct crowd_member members[THREADS];
 
@@ -202,7 +202,7 @@ static void cache_builds_each_key_once_for_all_threads(void **state)
 
 static void cache_churns_under_a_small_cap_without_harm(void **state)
 {
-        struct rig          rig;
+        static struct rig          rig;
         struct race         race = { .rig = &rig, .keys = 200 };
         struct crowd_member members[THREADS];
 
@@ -243,7 +243,7 @@ static void start_waiters(struct race *race, struct crowd_member *members)
 
 static void cache_build_serves_all_who_wait(void **state)
 {
-        struct rig          rig;
+        static struct rig          rig;
         struct race         race = { .rig = &rig, .deadline = TRIB__NEVER };
         struct crowd_member members[THREADS];
 
@@ -262,7 +262,7 @@ static void cache_build_serves_all_who_wait(void **state)
 
 static void cache_failed_build_reaches_all_who_wait_and_the_next_builds_anew(void **state)
 {
-        struct rig               rig;
+        static struct rig               rig;
         struct race              race = { .rig = &rig, .deadline = TRIB__NEVER };
         struct crowd_member      members[THREADS];
         struct trib__executable *got;
@@ -290,7 +290,7 @@ static void cache_failed_build_reaches_all_who_wait_and_the_next_builds_anew(voi
 
 static void cache_waiter_keeps_its_deadline_and_the_build_goes_on(void **state)
 {
-        struct rig               rig;
+        static struct rig               rig;
         struct race              race = { .rig = &rig, .deadline = TRIB__NEVER };
         struct crowd_member      builder;
         struct trib__executable *got;
@@ -314,7 +314,7 @@ static void cache_waiter_keeps_its_deadline_and_the_build_goes_on(void **state)
 
 static void cache_evicts_the_least_recently_used(void **state)
 {
-        struct rig               rig;
+        static struct rig               rig;
         struct trib__executable *got;
         trib_error               err = TRIB_ERROR_INIT;
 
@@ -341,7 +341,7 @@ static void cache_evicts_the_least_recently_used(void **state)
 /* H27, H28: never more than the cap and what is held; what is held is never freed. */
 static void cache_keeps_what_is_held_and_shrinks_to_its_cap_afterwards(void **state)
 {
-        struct rig               rig;
+        static struct rig               rig;
         struct trib__executable *held[50], *got;
         trib_error               err = TRIB_ERROR_INIT;
 
@@ -350,8 +350,12 @@ static void cache_keeps_what_is_held_and_shrinks_to_its_cap_afterwards(void **st
         for (int64_t i = 0; i < 50; i++)
                 EXPECT_OK(get(&rig, 1 + i, TRIB__NEVER, &held[i], &err), &err);
         assert_int_equal(live(), 50);
-        for (int64_t i = 0; i < 50; i++)
+        for (int64_t i = 0; i < 50; i++) {
                 assert_int_equal(held[i]->program->rows, 1 + i);
+                EXPECT_OK(get(&rig, 1 + i, TRIB__NEVER, &got, &err), &err);
+                assert_ptr_equal(got, held[i]);
+                trib__plan_cache_put(rig.cache, got);
+        }
         for (int i = 0; i < 50; i++)
                 trib__plan_cache_put(rig.cache, held[i]);
         EXPECT_OK(get(&rig, 100, TRIB__NEVER, &got, &err), &err);
@@ -363,7 +367,7 @@ static void cache_keeps_what_is_held_and_shrinks_to_its_cap_afterwards(void **st
 
 static void cache_of_many_keys_stays_at_its_cap(void **state)
 {
-        struct rig               rig;
+        static struct rig               rig;
         struct trib__executable *got;
         trib_error               err = TRIB_ERROR_INIT;
 
@@ -380,7 +384,7 @@ static void cache_of_many_keys_stays_at_its_cap(void **state)
 
 static void cache_counts_programs_under_the_memory_cap(void **state)
 {
-        struct rig               rig;
+        static struct rig               rig;
         struct trib__executable *one, *two, *three = NULL;
         trib_error               err;
 
@@ -400,7 +404,7 @@ static void cache_counts_programs_under_the_memory_cap(void **state)
 
 static void cache_survives_every_failed_allocation(void **state)
 {
-        struct rig               rig;
+        static struct rig               rig;
         struct trib__executable *got;
         trib_error               err = TRIB_ERROR_INIT;
         uint64_t                 failed, k;

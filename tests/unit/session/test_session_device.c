@@ -73,6 +73,7 @@ static void infer_goes_on_beside_a_hung_stream_and_on_it_later(void **state)
         trib_error           err;
 
         (void)state;
+        options.timeout_ns = 400 * MS; /* long enough for what must succeed */
         open_scripted(&rig, "sim:fast", 2, &options);
         zoo_job_init(&job, ZOO_RELU, 2, 1);
         zoo_job_init(&golden, ZOO_RELU, 2, 1);
@@ -117,8 +118,8 @@ static void infer_that_timed_out_never_touches_its_arrays_again(void **state)
                 open_scripted(&rig, devices[d], 1, &options);
                 zoo_job_init(&job, ZOO_RELU, 2, 1);
                 EXPECT_FAILS(zoo_job_infer(&job, rig.session, &err), TRIB_TIMED_OUT, &err, "");
-                memset(&job, 0x5a, sizeof(job));
-                memset(&untouched, 0x5a, sizeof(untouched));
+                memset(&job, 0xda, sizeof(job)); /* negative: relu would change it */
+                memset(&untouched, 0xda, sizeof(untouched));
                 (void)trib__sim_run_until_idle(sim_of(&rig));
                 assert_memory_equal(&job, &untouched, sizeof(job));
                 session_rig_close(&rig);
@@ -136,6 +137,7 @@ static void request_times_out_on_a_hung_device(void **state)
 
         (void)state;
         options.workers = 1;
+        options.timeout_ns = 500 * MS; /* long enough to be on the device when it passes */
         open_scripted(&rig, "sim:clock=scripted", 1, &options);
         zoo_job_init(&job, ZOO_RELU, 2, 1);
         zoo_job_options(&job, &one);
