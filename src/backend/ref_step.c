@@ -12,25 +12,6 @@
 #include "kernels/ref/ref.h"
 #include "tensor/view.h"
 
-const void *trib__operand_address(const struct trib__operand     *operand,
-                                  const struct trib__launch_args *args,
-                                  const void *const              *constants)
-{
-        switch (operand->place) {
-        case TRIB__PLACE_SLAB:
-                return (const char *)args->slab + operand->offset;
-        case TRIB__PLACE_INPUT:
-                return args->inputs[operand->index];
-        case TRIB__PLACE_OUTPUT:
-                return args->outputs[operand->index];
-        case TRIB__PLACE_CONSTANT:
-                return constants[operand->index];
-        case TRIB__PLACE_NONE:
-                break;
-        }
-        return NULL;
-}
-
 static bool is_floating(trib_dtype dtype)
 {
         return dtype == TRIB_F32 || dtype == TRIB_F64 || dtype == TRIB_F16 || dtype == TRIB_BF16;

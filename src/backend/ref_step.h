@@ -11,9 +11,24 @@
 
 /* Where an operand of a launch lies; NULL for an absent one. `constants` may be NULL if the plan
  * has none. */
-const void *trib__operand_address(const struct trib__operand     *operand,
-                                  const struct trib__launch_args *args,
-                                  const void *const              *constants);
+static inline const void *trib__operand_address(const struct trib__operand *operand,
+                                                const struct trib__launch_args *args,
+                                                const void *const *constants)
+{
+        switch (operand->place) {
+        case TRIB__PLACE_SLAB:
+                return (const char *)args->slab + operand->offset;
+        case TRIB__PLACE_INPUT:
+                return args->inputs[operand->index];
+        case TRIB__PLACE_OUTPUT:
+                return args->outputs[operand->index];
+        case TRIB__PLACE_CONSTANT:
+                return constants[operand->index];
+        case TRIB__PLACE_NONE:
+                break;
+        }
+        return NULL;
+}
 
 /* Whether the reference kernels can run a step, by its operator, dtypes and operand counts; if
  * not, why not (reason gets at most size bytes). A user's operator always can. */

@@ -65,7 +65,6 @@ struct trib__plan {
         uint64_t              unshared_bytes; /* of the intermediates without reuse         */
         double                flops;
         double                bytes;
-        uint64_t              hash; /* of the key: model shapes and dtypes                  */
 };
 
 #endif

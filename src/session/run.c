@@ -260,11 +260,12 @@ static trib_status launch(struct run *run, const void **inputs, void **outputs, 
         run->slot->last_value = value;
         end_share(run, TIME_PREPARE);
         status = backend->launch(run->stream->queue, run->executable->program, &args, value, err);
-        /* A device that is done already computed inside the launch: that is its share. */
-        end_share(run, backend->completed(run->stream->queue) >= value ? TIME_DEVICE
-                                                                       : TIME_SUBMIT);
-        if (status == TRIB_OK)
-                status = await(run, value, err);
+        /* A device that computes inside the launch is done, and its status is final. */
+        if (!run->session->device->caps.is_inline) {
+                end_share(run, TIME_SUBMIT);
+                if (status == TRIB_OK)
+                        status = await(run, value, err);
+        }
         end_share(run, TIME_DEVICE);
         if (status == TRIB_OK)
                 unstage(run, outputs);

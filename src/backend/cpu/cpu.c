@@ -166,14 +166,14 @@ static trib_status run_step(trib__queue *queue, trib__program *program, uint32_t
         void                    *output, *scratch;
         trib_status              status;
 
-        for (uint32_t i = 0; i < step->n_inputs; i++)
+        for (uint32_t i = 0; i < cpu->n_run_inputs; i++)
                 inputs[i] = trib__operand_address(&step->inputs[i], args, program->constants);
         output = (void *)(uintptr_t)trib__operand_address(&step->output, args,
                                                           program->constants);
         if (cpu->prim != NULL) {
                 scratch = (char *)args->slab + program->workspace_offset;
-                return trib__onednn_exec_run(program->execs[queue->index][number], inputs,
-                                             output, scratch, err);
+                return trib__onednn_exec_run_inside(program->execs[queue->index][number], inputs,
+                                                    output, scratch, err);
         }
         if (!cpu->is_serial)
                 return trib__ref_step_run(step, inputs, output, err);

@@ -26,7 +26,7 @@ struct trib__queue {
 struct cpu_step {
         const struct trib__step  *step;
         struct trib__onednn_prim *prim; /* NULL: the reference kernel */
-        uint32_t                  n_run_inputs; /* operands that the primitive reads per run */
+        uint32_t                  n_run_inputs; /* leading operands whose addresses a run needs */
         bool                      is_serial;
 };
 

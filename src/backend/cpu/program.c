@@ -258,8 +258,11 @@ static trib_status compile_step(trib__device *device, trib__program *program, ui
                 trib__error_prefix(err, "step %u (%s)", number, trib__op_name(m.step->op));
                 return status;
         }
+        cpu->n_run_inputs = m.step->n_inputs;
         if (cpu->prim != NULL) {
                 const struct trib__onednn_prim_info *prim = trib__onednn_prim_info(cpu->prim);
+
+                cpu->n_run_inputs = prim->input_count;
 
                 program->has_prims = true;
                 if (prim->scratch_bytes > info->workspace_bytes)

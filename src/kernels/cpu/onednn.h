@@ -60,8 +60,8 @@ void trib__onednn_close(struct trib__onednn *lib);
 /* Valid until the close. */
 const struct trib__onednn_info *trib__onednn_info(const struct trib__onednn *lib);
 
-/* Optional, around many runs on one thread: set the calling thread's OpenMP thread count to one
- * now, so that the runs in between find it so. Give what enter returned to leave. */
+/* Around runs with trib__onednn_exec_run_inside on one thread: set the calling thread's OpenMP
+ * thread count to one, and back. Give what enter returned to leave. */
 int  trib__onednn_enter(const struct trib__onednn *lib);
 void trib__onednn_leave(const struct trib__onednn *lib, int previous);
 
@@ -207,5 +207,11 @@ void trib__onednn_exec_destroy(struct trib__onednn_exec *exec);
  * Threads: one at a time for one exec; execs of one primitive run concurrently. */
 trib_status trib__onednn_exec_run(struct trib__onednn_exec *exec, const void *const *inputs,
                                   void *output, void *scratch, trib_error *err) TRIB_MUST_USE;
+
+/* The same between trib__onednn_enter and trib__onednn_leave, which a launch of several steps calls
+ * once. */
+trib_status trib__onednn_exec_run_inside(struct trib__onednn_exec *exec,
+                                         const void *const *inputs, void *output, void *scratch,
+                                         trib_error *err) TRIB_MUST_USE;
 
 #endif

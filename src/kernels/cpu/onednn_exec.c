@@ -154,9 +154,20 @@ static void *address_of(const struct trib__onednn_slot *slot, const void *const 
 trib_status trib__onednn_exec_run(struct trib__onednn_exec *exec, const void *const *inputs,
                                   void *output, void *scratch, trib_error *err)
 {
+        int         previous = trib__onednn_enter(exec->prim->lib);
+        trib_status status = trib__onednn_exec_run_inside(exec, inputs, output, scratch, err);
+
+        trib__onednn_leave(exec->prim->lib, previous);
+        return status;
+}
+
+trib_status trib__onednn_exec_run_inside(struct trib__onednn_exec *exec,
+                                         const void *const *inputs, void *output, void *scratch,
+                                         trib_error *err)
+{
         const struct trib__onednn_prim *prim = exec->prim;
         const struct trib__onednn      *lib = prim->lib;
-        int                             failed = TRIB__DNNL_SUCCESS, previous;
+        int                             failed = TRIB__DNNL_SUCCESS;
 
         for (uint32_t i = 0; i < prim->slot_count; i++) {
                 void *address;
@@ -173,11 +184,9 @@ trib_status trib__onednn_exec_run(struct trib__onednn_exec *exec, const void *co
                         return trib__onednn_failed(failed, "the binding of a tensor", err);
                 exec->addresses[i] = address;
         }
-        previous = trib__onednn_enter(lib);
         failed = TRIB__ONEDNN_CALL("execute",
                                    lib->api.primitive_execute(prim->primitive, exec->stream,
                                                               (int)prim->slot_count, exec->args));
-        trib__onednn_leave(lib, previous);
         if (failed != TRIB__DNNL_SUCCESS)
                 return trib__onednn_failed(failed, "the run of a primitive", err);
         return TRIB_OK;
