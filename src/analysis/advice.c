@@ -20,6 +20,10 @@
 #define KNEE_RISE 1.05
 #define KNEE_RISE_UNCLEAR 1.20
 
+/* A curve that stays this close to its chord is straight: where it lies above is noise, and the
+ * advice is then the saturation point. */
+#define KNEE_HEIGHT 0.05
+
 const struct trib__sweep *trib__results_advised_sweep(const struct trib__results *results)
 {
         const struct trib__sweep *advised = NULL;
@@ -75,11 +79,13 @@ static bool has_knee(const struct trib__sweep *sweep)
         return rise >= (trib__points_overlap(first, best) ? KNEE_RISE_UNCLEAR : KNEE_RISE);
 }
 
-static const struct trib__point *knee(const struct trib__sweep *sweep)
+/* The point of the advice, and in *is_straight whether it is for want of a knee. */
+static const struct trib__point *knee(const struct trib__sweep *sweep, bool *is_straight)
 {
         const struct trib__point *first = &sweep->points[0], *best = first;
         double highest = trib__sweep_best(sweep)->ops_per_s, lowest = first->ops_per_s;
 
+        *is_straight = false;
         if (!has_knee(sweep))
                 return first;
         for (size_t i = 0; i < sweep->point_count; i++)
@@ -88,6 +94,10 @@ static const struct trib__point *knee(const struct trib__sweep *sweep)
                 if (above_chord(sweep, &sweep->points[i], lowest, highest)
                     > above_chord(sweep, best, lowest, highest))
                         best = &sweep->points[i];
+        *is_straight = above_chord(sweep, best, lowest, highest) < KNEE_HEIGHT;
+        if (*is_straight)
+                best = trib__sweep_find_point(sweep,
+                                              trib__sweep_fewest_reaching(sweep, TRIB__SATURATED));
         return best;
 }
 
@@ -212,11 +222,16 @@ static void advise_latency(const struct trib__sweep *sweep, struct trib__recomme
 static void advise_production(const struct trib__sweep *sweep,
                               struct trib__recommendation *advice)
 {
-        const struct trib__point *point = knee(sweep);
+        bool                      is_straight;
+        const struct trib__point *point = knee(sweep, &is_straight);
         const struct trib__point *best = trib__sweep_best(sweep);
         struct trib__text         text = start(advice, sweep, point);
 
-        if (!has_knee(sweep))
+        if (is_straight)
+                trib__text_add(&text, "no knee: throughput rises in a straight line to %.0f %% of "
+                                      "the highest here",
+                               100 * point->ops_per_s / best->ops_per_s);
+        else if (!has_knee(sweep))
                 trib__text_add(&text, "throughput does not clearly rise beyond %s",
                                trib__threads_text(point->threads).text);
         else

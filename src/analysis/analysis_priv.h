@@ -7,6 +7,9 @@
 #include "analysis/format.h"
 #include "analysis/measurements.h"
 
+/* The share of the highest throughput that counts as saturated. */
+#define TRIB__SATURATED 0.95
+
 /* Move every sweep of `from` to the end of `into`; on failure both are as they were. */
 TRIB_MUST_USE trib_status trib__results_adopt(struct trib__results *into,
                                               struct trib__results *from, trib_error *err);

@@ -12,8 +12,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-/* A point saturates when it reaches this part of the highest throughput. */
-#define SATURATED 0.95
 
 /* A limit explains throughput from here on. */
 #define NEAR_LIMIT_PERCENT 80.0
@@ -137,12 +135,12 @@ static void conclude_saturation(struct trib__sweep *sweep)
         const struct trib__point *best = trib__sweep_best(sweep);
         double                    low, high;
 
-        sweep->saturation_threads = trib__sweep_fewest_reaching(sweep, SATURATED);
+        sweep->saturation_threads = trib__sweep_fewest_reaching(sweep, TRIB__SATURATED);
         sweep->saturation_ci95[0] = sweep->saturation_ci95[1] = sweep->saturation_threads;
         if (best == NULL || !trib__point_has_ci(best))
                 return;
-        low = SATURATED * best->ops_per_s_ci95[0];
-        high = SATURATED * best->ops_per_s_ci95[1];
+        low = TRIB__SATURATED * best->ops_per_s_ci95[0];
+        high = TRIB__SATURATED * best->ops_per_s_ci95[1];
         sweep->saturation_ci95[1] = best->threads;
         for (size_t i = sweep->point_count; i-- > 0;) {
                 const struct trib__point *point = &sweep->points[i];

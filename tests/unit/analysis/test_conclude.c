@@ -56,6 +56,20 @@ static void advice_on_sound_numbers_has_no_doubts(void **state)
         trib__results_destroy(results);
 }
 
+static void straight_curve_advises_saturation(void **state)
+{
+        struct trib__results *results = measured_new();
+
+        (void)state;
+        (void)MEASURED_SWEEP(results, TRIB__SWEEP_THREADS,
+                             { { 1, 764 }, { 2, 1581 }, { 4, 3154 }, { 8, 6161 }, { 12, 8789 },
+                               { 16, 11544 } });
+        measured_conclude(results);
+        assert_int_equal(results->production.threads, 16);
+        assert_non_null(strstr(results->production.why, "no knee"));
+        trib__results_destroy(results);
+}
+
 static void flat_curve_advises_one_thread(void **state)
 {
         struct trib__results *results = measured_new();
@@ -344,6 +358,7 @@ static void results_refuse_what_does_not_fit(void **state)
 TRIB_TEST_MAIN(TRIB_TEST(published_tables_give_what_their_authors_chose),
                TRIB_TEST(published_advice_says_that_its_baseline_does_not_hold),
                TRIB_TEST(advice_on_sound_numbers_has_no_doubts),
+               TRIB_TEST(straight_curve_advises_saturation),
                TRIB_TEST(flat_curve_advises_one_thread),
                TRIB_TEST(latency_advice_uses_measured_latency),
                TRIB_TEST(advice_is_drawn_from_the_policy_with_most_throughput),
