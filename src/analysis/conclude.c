@@ -12,7 +12,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-
 /* A limit explains throughput from here on. */
 #define NEAR_LIMIT_PERCENT 80.0
 
