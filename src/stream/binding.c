@@ -13,6 +13,10 @@
 #include "base/fault.h"
 #include "stream/stream_priv.h"
 
+/* Rounds of thread-specific destructors in which the hook runs. The last that the system makes is
+ * left out: others that watch threads end, such as thread sanitizers, close their books in it. */
+#define HOOK_ROUNDS (PTHREAD_DESTRUCTOR_ITERATIONS - 1)
+
 struct place {
         /* Odd while a pool has the place, even while it is free. */
         _Alignas(TRIB__CACHE_LINE) trib__atomic_u32 epoch;
@@ -67,7 +71,7 @@ static void thread_ends(void *unused)
 {
         (void)unused;
         /* Asks for the next round in any case, so that the rounds are counted right. */
-        if (++hook_rounds < PTHREAD_DESTRUCTOR_ITERATIONS)
+        if (++hook_rounds < HOOK_ROUNDS)
                 (void)pthread_setspecific(hook_key, homes);
         for (uint32_t p = 0; p < TRIB__MAX_DEVICES; p++) {
                 struct home home = homes[p];
@@ -131,7 +135,7 @@ uint32_t trib__binding_home(uint32_t place, uint32_t epoch)
 
 uint32_t trib__binding_take(uint32_t place, uint32_t epoch, uint32_t n_streams)
 {
-        if (hook_rounds >= PTHREAD_DESTRUCTOR_ITERATIONS)
+        if (hook_rounds >= HOOK_ROUNDS)
                 return TRIB__NO_HOME;
         if (thread_number == 0) {
                 /* Relaxed: only uniqueness matters. After 2^32 threads numbers repeat; two live
