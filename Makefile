@@ -5,17 +5,19 @@
 #   make scale    how a model scales over threads on this machine      (SCALE_ARGS=...)
 #   make test     every test; unit and concurrency suites again under the sanitizers
 #   make bench    ours and the peers, side by side                     (BENCH_ARGS=...)
+#   make verify   the models of the concurrent parts, searched     (VERIFY_ARGS=--large)
 #   make install  into PREFIX (/usr/local)
 #   make deps     only install what the above need
 PREFIX     ?= /usr/local
 JOBS       ?= $(shell nproc)
 SCALE_ARGS ?=
 BENCH_ARGS ?=
+VERIFY_ARGS ?=
 
 configure = cmake --preset $(1) $(2) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
 compile   = cmake --build --preset $(1) --parallel $(JOBS) $(2)
 
-.PHONY: all deps scale test test-all check-clang bench install coverage clean
+.PHONY: all deps scale test test-all check-clang bench verify install coverage clean
 all: build/.deps-build
 	@$(call configure,release)
 	@$(call compile,release,--target product)
@@ -55,8 +57,12 @@ bench: build/.deps-build build/.deps-bench
 	@python3 bench/own_cost.py build/release/bench/own_cost
 	@python3 bench/bench.py --bin build/release/bench $(BENCH_ARGS)
 
+verify: build/.deps-verify
+	@python3 verify/run.py $(VERIFY_ARGS)
+
 install: all
 	@cmake --install build/release --prefix $(PREFIX)
+	@if [ "$$(id -u)" = 0 ] && [ -z "$(DESTDIR)" ]; then ldconfig; fi
 
 check-clang: build/.deps-test
 	@$(call configure,clang) && $(call compile,clang)

@@ -39,6 +39,15 @@ pkg:libopenblas-dev libopenblas-dev  peer: OpenBLAS
 LIST
 }
 
+group_verify() {
+        cat <<'LIST'
+cmd:spin          spin              searches the models' states
+cmd:gcc           gcc               compiles the searches
+file:stdio.h      libc6-dev         headers of the C library
+cmd:python3       python3           runs the searches
+LIST
+}
+
 # Debian names the oneDNN library after its version: libdnnl2, libdnnl3, libdnnl3.6.
 is_there() {
         case $1 in

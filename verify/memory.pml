@@ -118,8 +118,17 @@ inline take_from(s)
                 :: else -> break
                 od;
                 ok = false;
-                if :: b < B -> place[b] = IN_HAND :: else -> b = NIL fi
+                if
+                :: b < B ->
+#ifndef MUTANT_TAKE_LATE
+                        place[b] = IN_HAND
+#endif
+                :: else -> b = NIL
+                fi
         }
+#ifdef MUTANT_TAKE_LATE
+        ; if :: b != NIL -> place[b] = IN_HAND :: else fi
+#endif
 }
 
 inline take_free()
@@ -183,7 +192,9 @@ inline trim()
                 do
                 :: t < B && (taken & (1 << t)) ->
                         d_step { assert_unused(t, L) };                 /* S8 */
+#ifndef MUTANT_TRIM_KEEPS_COUNT
                         reserved--;
+#endif
                         d_step { assert(place[t] == IN_HAND); place[t] = SPARE };
                         freed = true; t++
                 :: t < B && !(taken & (1 << t)) -> t++
@@ -358,7 +369,11 @@ proctype thread(byte me)
 proctype device(byte d)
 {
 end:    do
+#ifndef MUTANT_LOST_COMPLETION
         :: completed[d] < submitted[d] -> completed[d]++
+#else
+        :: completed[d] + 1 < submitted[d] -> completed[d]++
+#endif
         od
 }
 

@@ -22,7 +22,8 @@
  * P6 no invalid end state: who waits for a build is told.
  * L5 (LTL) who waits for a build goes on.
  *
- * Sizes: T threads of N gets (the first; the others of NB), K keys, CAP places in the cache, E records for entries. */
+ * Sizes: T threads of N gets (the first; the others of NB), K keys, CAP places in the cache, E
+ * records for entries. */
 #ifndef T
 #define T 2
 #endif
@@ -66,7 +67,13 @@ inline executable_free(e)
         d_step {
                 assert(alive[e]);                                       /* P2 */
                 alive[e] = false;
-                if :: has_program[e] -> charged--; has_program[e] = false :: else fi;
+                if
+                :: has_program[e] -> has_program[e] = false;
+#ifndef MUTANT_NO_UNCHARGE
+                        charged--
+#endif
+                :: else
+                fi;
                 state[e] = NONE; key[e] = 0; refs[e] = 0
         }
 }
@@ -159,6 +166,7 @@ inline evict()
 {
         i = 0;
         do
+#ifndef MUTANT_NO_EVICTION
         :: n_list > CAP && i < n_list ->
                 if
 #if defined(MUTANT_EVICT_HELD)
@@ -172,6 +180,7 @@ inline evict()
                         k = i; unlink_at(k)
                 :: else -> i++
                 fi
+#endif
         :: else -> break
         od;
         i = 0;
@@ -313,7 +322,12 @@ proctype thread(byte me)
         do
         :: n < (me == 0 -> N : NB) ->
                 n++;
-                if :: wanted = 0 :: K > 1 -> wanted = 1 :: K > 2 -> wanted = 2 :: K > 3 -> wanted = 3 fi;
+                if
+                :: wanted = 0
+                :: K > 1 -> wanted = 1
+                :: K > 2 -> wanted = 2
+                :: K > 3 -> wanted = 3
+                fi;
                 if :: is_impatient = true :: skip fi;
                 if
                 :: slot[me] != NIL && key[slot[me]] == wanted           /* that of last time */

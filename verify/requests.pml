@@ -10,12 +10,13 @@
  *
  * Nouns: client: a thread that submits, then waits, waits for a while, cancels or lets go; or runs
  * directly. canceller: a second thread with client 0's request. worker: started by the first
- * submit, all, some or none. closer: closes, with and without patience. record: state, status, holders. inside: the count of calls, by slot. mem: whether the
- * caller still keeps the tensors' memory.
+ * submit, all, some or none. closer: closes, with and without patience. record: state, status,
+ * holders. inside: the count of calls, by slot. mem: whether the caller still keeps the tensors'
+ * memory.
  *
  * A section under the queue's mutex is one atomic step: all it guards is touched in such sections
- * only, and none waits but on a condition variable, where it lets go. A deadline comes when somebody
- * looks at the clock and finds it so; from then on it has come. Nothing wakes by chance
+ * only, and none waits but on a condition variable, where it lets go. A deadline comes when
+ * somebody looks at the clock and finds it so; from then on it has come. Nothing wakes by chance
  * (a model that lets it would hide a lost wake); a wait without a limit has no limit.
  *
  * Assumed of callers: a call is counted inside before close has passed its slot, or comes after a
@@ -32,7 +33,8 @@
  * S8 nobody touches the session after it is freed, nor the queue.
  * L2 (LTL) what was put into the queue ends.  L3 (LTL) a close ends.
  *
- * Sizes: C clients of N calls, W workers, MAXQ places, RC records. */
+ * Sizes: C clients of N calls, W workers, MAXQ places, RC records, ACTS waits and
+ * cancels of a client for one request; CANCELLER: whether there is one. */
 #ifndef C
 #define C 2
 #endif
@@ -50,6 +52,9 @@
 #endif
 #ifndef CANCELLER
 #define CANCELLER 1
+#endif
+#ifndef ACTS
+#define ACTS 2
 #endif
 #define SLOTS 2
 #define CLOSER C
@@ -462,14 +467,24 @@ proctype client(byte me)
         :: n < N && !freed ->
                 n++;
 #ifdef MUTANT_CHECK_FIRST
-                is_open = !is_draining;
+                atomic {
+                        if
+                        :: is_draining && me % SLOTS < passed -> break
+                        :: else -> is_open = !is_draining
+                        fi
+                };
                 atomic { touch_session(); inside[me % SLOTS]++ };
 #else
 #ifdef MUTANT_LATE_CALL
                 skip;
                 atomic { touch_session(); inside[me % SLOTS]++ };
 #else
-                atomic { if :: is_draining && me % SLOTS < passed -> break :: else -> inside[me % SLOTS]++ fi };
+                atomic {
+                        if
+                        :: is_draining && me % SLOTS < passed -> break
+                        :: else -> inside[me % SLOTS]++
+                        fi
+                };
 #endif
                 is_open = !is_draining;
 #endif
@@ -487,7 +502,7 @@ proctype client(byte me)
                         :: else
                         fi;
                         do
-                        :: acts < 2 && !is_done ->
+                        :: acts < ACTS && !is_done ->
                                 acts++;
                                 if
                                 :: cancel(r)
@@ -576,7 +591,8 @@ inline join()
 proctype closer()
 {
         byte i = 0, r = NIL, seen = 0;
-        bool ok = false, patient = false, must = false, is_won = false, is_last = false, is_late = false;
+        bool ok = false, patient = false, must = false, is_won = false, is_last = false;
+        bool is_late = false;
 
 #ifdef MUTANT_SCAN_FIRST
         patient = true;

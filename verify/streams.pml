@@ -323,7 +323,7 @@ inline wake(w)
         d_step { is_woken[w] = true; word[w] = true; sleeps[w] = false }
 }
 
-/* Somebody leaves who was, or may have been, woken for an idle stream: wake the next. */
+/* serve_waiters without a stream: somebody leaves who was woken, or has failed to make a stream. */
 inline pass_on()
 {
         if
@@ -332,7 +332,8 @@ inline pass_on()
                 atomic {
                         j = 0;
                         do
-                        :: j < n_queue && (handed[queue[j]] != NIL || is_woken[queue[j]]) -> j++
+                        :: j < n_queue && (handed[queue[j]] != NIL ||
+                                           (is_woken[queue[j]] && !is_starving[queue[j]])) -> j++
                         :: else -> break
                         od;
                         if :: j < n_queue -> wake(queue[j]) :: else fi;
@@ -423,7 +424,7 @@ inline unqueue()
                 queue[n_queue] = 0;
                 j = 0;
                 old = handed[me]; handed[me] = NIL;
-                must_pass = is_woken[me];
+                must_pass = is_woken[me] && old == NIL;
                 is_woken[me] = false; is_starving[me] = false; word[me] = false
         };
         n_waiters--;
@@ -465,6 +466,10 @@ inline wait_for_stream(start)
         od;
         is_late = false;
         unqueue();
+#ifndef MUTANT_KEEP_WAKE
+        if :: must_pass -> pass_on() :: else fi;
+#endif
+        must_pass = false;
         if
         :: old != NIL && found != NIL ->
                 d_step { seen = old; user[old] = me };
@@ -472,11 +477,7 @@ inline wait_for_stream(start)
         :: old != NIL && found == NIL -> d_step { found = old; assert(user[old] == me) }
         :: else
         fi;
-        atomic { old = 0; seen = 0 };
-#ifndef MUTANT_KEEP_WAKE
-        if :: must_pass -> pass_on() :: else fi;
-#endif
-        must_pass = false
+        atomic { old = 0; seen = 0 }
 }
 
 inline stream_lease()

@@ -30,7 +30,7 @@ typedef struct trib_model         trib_model;
 
 typedef int32_t trib_value; /* of one builder; < 0 is none */
 #define TRIB_NO_VALUE ((trib_value)-1)
-#define TRIB_ANY ((int64_t)-1) /* a dimension that each request chooses */
+#define TRIB_ANY ((int64_t)-1) /* a dimension that each request chooses, 1 or more */
 
 typedef enum trib_gelu_kind {
         TRIB_GELU_ERF = 0, /* x/2 (1 + erf(x / sqrt 2))                                     */

@@ -52,12 +52,17 @@ typedef struct trib_session_options {
         { sizeof(trib_session_options), TRIB_POLICY_AUTO, TRIB_PRECISION_HIGH, 0, 0, 0, 0, \
           0, 0 }
 
-/* Called once when a submitted request is done, on a thread of the library that holds no lock and
- * no stream. It may submit and release requests; it must not wait or infer (TRIB_REENTRANT). */
+/* Called once when a submitted request is done, on one of the session's workers, which holds no
+ * lock and no stream. It may submit and release requests; it must not wait or infer
+ * (TRIB_REENTRANT). It may come before trib_submit has returned. It may come after trib_wait has:
+ * for a request that was cancelled or ran out of time in the queue, only when a worker gets to it.
+ * So `context` must live until the call has returned; trib_session_close waits for all of them.
+ * Without a handle (trib_submit with out NULL) `request` is valid during the call only, and not to
+ * be released. */
 typedef void (*trib_request_done)(void *context, trib_request *request, trib_status status);
 
 /* What trib_submit is asked to run. The views are copied; what they view must stay until the
- * request is done. */
+ * request has its status (trib_wait, trib_poll or `done` gives it). */
 typedef struct trib_request_options {
         size_t             struct_size; /* TRIB_REQUEST_OPTIONS_INIT sets it                 */
         const trib_tensor *inputs;      /* as for trib_infer                                 */
@@ -107,8 +112,8 @@ TRIB_API TRIB_MUST_USE trib_status trib_session_open(trib_model *model,
                                                      const trib_session_options *options,
                                                      trib_session **out, trib_error *err);
 
-/* What: refuses new requests, waits for those running, cancels those queued, and frees the
- * session. NULL is fine. Requests not yet released stay valid until they are.
+/* What: refuses new requests, waits for those running, cancels those queued (TRIB_CANCELLED), and
+ * frees the session. NULL is fine. Requests not yet released stay valid until they are.
  * Ownership: ends the caller's, unless TRIB_BUSY: then the session stays, closing, and close can
  * be called again.
  * Threads: any but a callback, once at a time. Calls of other threads that are inside the session
@@ -133,7 +138,9 @@ TRIB_API TRIB_MUST_USE trib_status trib_session_prepare(trib_session *session,
  * Ownership: nothing is kept after the return. Inputs may be shared by any number of calls;
  * outputs must not overlap anything in use.
  * Threads: any number, concurrently.
- * Blocks: until the result is there, at most the session's timeout.
+ * Blocks: until the result is there. The session's timeout is looked at while the request waits,
+ * for a stream, a plan, a serial operator or the device; kernels and operators that compute on the
+ * calling thread (cpu:0) are not interrupted, and a result that comes late is still TRIB_OK.
  * Errors: TRIB_SHAPE_MISMATCH, TRIB_DTYPE_MISMATCH, TRIB_INVALID_ARGUMENT, TRIB_UNSUPPORTED,
  * TRIB_TIMED_OUT, TRIB_NO_STREAM, TRIB_OUT_OF_MEMORY, TRIB_USER_OPERATOR, TRIB_DEVICE_ERROR,
  * TRIB_DEVICE_LOST, TRIB_CLOSED, TRIB_REENTRANT, TRIB_FORKED; the outputs' content is then
@@ -142,7 +149,8 @@ TRIB_API TRIB_MUST_USE trib_status trib_infer(trib_session *session, const trib_
                                               int n_inputs, const trib_tensor *outputs,
                                               int n_outputs, trib_error *err);
 
-/* What: queues one request; worker threads of the session run them in arrival order.
+/* What: queues one request; worker threads of the session run them in arrival order. Shapes and
+ * dtypes are checked when it runs: what trib_infer would return is then the request's status.
  * Ownership: *out is the caller's, until trib_request_release. `out` may be NULL with a `done`
  * callback; the library then releases the request itself.
  * Threads: any number, concurrently; also from a callback.
@@ -171,7 +179,7 @@ TRIB_API TRIB_MUST_USE trib_status trib_poll(trib_request *request, trib_error *
 /* What: cancels a request that is still queued: it ends with TRIB_CANCELLED, and its memory is
  * not touched. One that runs or is done is left alone.
  * Ownership: nothing changes.   Threads: any, while the request is held.   Blocks: no.
- * Errors: TRIB_BUSY (it runs, or has succeeded), or the status that it failed with;
+ * Errors: TRIB_BUSY (too late: it runs, or has succeeded), or the status that it failed with;
  * TRIB_INVALID_ARGUMENT, TRIB_FORKED. TRIB_OK: this call cancelled it.   Since: 0.1 */
 TRIB_API trib_status trib_cancel(trib_request *request, trib_error *err);
 

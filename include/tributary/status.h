@@ -67,7 +67,8 @@ typedef enum trib_status {
 #define TRIB_ERROR_TEXT_BYTES 256
 
 /* The detail of the last failure of the calls that it was passed to. A call that succeeds leaves
- * it alone. `message` is always terminated; a text that is too long is cut. */
+ * it alone, so look at the returned status first. `message` is always terminated; a text that is
+ * too long is cut. */
 typedef struct trib_error {
         trib_status status;
         char        message[TRIB_ERROR_TEXT_BYTES];

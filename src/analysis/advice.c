@@ -212,7 +212,7 @@ static void advise_latency(const struct trib__sweep *sweep, struct trib__recomme
         const struct trib__point *point = most_power(sweep);
         struct trib__text         text = start(advice, sweep, point);
 
-        trib__text_add(&text, "greatest power (throughput / latency): %s ops/s at %s a request",
+        trib__text_add(&text, "greatest power (throughput / latency): %s ops/s at a mean of %s",
                        trib__grouped(point->ops_per_s).text,
                        trib__duration_us(trib__point_latency_us(point)).text);
         if (point->latency_us.mean <= 0 && point->latency_us.p50 <= 0)

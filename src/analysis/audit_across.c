@@ -314,7 +314,7 @@ static trib_status audit_busy(struct trib__results *results, trib_error *err)
                 return TRIB_OK;
         trib__finding_start(&draft, "busy-machine", TRIB__SEVERITY_WARNING);
         trib__text_add(&draft.text,
-                       "%s on %u logical cores had none for %.0f %% of the time: other programs "
+                       "%s on %u logical cores waited for one %.0f %% of the time: other programs "
                        "used the machine, so throughput and peaks are too low; run again on a "
                        "quiet one",
                        trib__threads_text(worst->threads).text, results->machine.logical_cores,

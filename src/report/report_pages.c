@@ -94,7 +94,7 @@ static void print_answer(const struct trib__results *results, const struct trib_
         trib__text_add(&text, "; throughput stops rising at %s",
                        trib__threads_text(sweep->saturation_threads).text);
         if (strcmp(sweep->bottleneck.primary, "unknown") != 0)
-                trib__text_add(&text, ", by %s", sweep->bottleneck.primary);
+                trib__text_add(&text, " (limited by: %s)", sweep->bottleneck.primary);
         if (errors > 0)
                 trib__text_add(&text, "; %zu error%s", errors, errors == 1 ? "" : "s");
         if (warnings > 0)
@@ -107,7 +107,7 @@ static void print_answer(const struct trib__results *results, const struct trib_
 
 /* Which of the columns that need not be there have numbers. */
 struct columns {
-        bool has_interval, has_limit, has_p50, has_p99, has_tail, has_errors;
+        bool has_interval, has_limit, has_mean, has_p50, has_p99, has_tail, has_errors;
 };
 
 static struct columns columns_of(const struct trib__sweep *sweep, const struct trib__sink *sink)
@@ -120,6 +120,7 @@ static struct columns columns_of(const struct trib__sweep *sweep, const struct t
 
                 columns.has_interval |= point->ops_per_s_ci95[1] > 0;
                 columns.has_limit |= point->percent_of_limit > 0;
+                columns.has_mean |= point->latency_us.mean > 0;
                 columns.has_p50 |= point->latency_us.p50 > 0;
                 columns.has_p99 |= point->latency_us.p99 > 0;
                 columns.has_tail |= is_wide && point->latency_us.max > 0;
@@ -138,6 +139,8 @@ static void add_point_columns(struct trib__table *table, const struct columns *c
         trib__table_add_column(table, "effic.", false);
         if (columns->has_limit)
                 trib__table_add_column(table, "of limit", false);
+        if (columns->has_mean)
+                trib__table_add_column(table, "mean", false);
         if (columns->has_p50)
                 trib__table_add_column(table, "p50", false);
         if (columns->has_tail)
@@ -184,6 +187,8 @@ static void fill_row(char (*cell)[TRIB__CELL_BYTES], const struct trib__point *p
         put(&cell, point->speedup > 0 ? "%.0f %%" : "-", 100 * point->efficiency);
         if (columns->has_limit)
                 put(&cell, "%.1f %%", point->percent_of_limit);
+        if (columns->has_mean)
+                put_us(&cell, us->mean);
         if (columns->has_p50)
                 put_us(&cell, us->p50);
         if (columns->has_tail)
@@ -269,7 +274,7 @@ static void print_conclusions(const struct trib__sweep *sweep, const struct trib
         trib__sink_item(sink, "saturation", buffer);
         if (sweep->limit.is_present) {
                 text = trib__text_of(buffer, sizeof(buffer));
-                trib__text_add(&text, "%s ops/s, by %s",
+                trib__text_add(&text, "%s ops/s (%s)",
                                trib__grouped(sweep->limit.ops_per_s).text, sweep->limit.bound);
                 trib__sink_item(sink, "limit", buffer);
         }
@@ -307,7 +312,7 @@ static trib_status print_shares(const struct trib__sweep *sweep, const struct tr
                         put(&cell, "%.1f %%", 100 * point->shares[k].fraction);
         }
         if (status == TRIB_OK) {
-                (void)fprintf(sink->stream, "\n%sWhere each request's time goes:\n\n",
+                (void)fprintf(sink->stream, "\n%sWhere each request's time goes, of the mean:\n\n",
                               sink->is_markdown ? "" : "  ");
                 trib__table_print(&table, sink);
         }
@@ -434,6 +439,16 @@ static trib_status print_sizes(const struct trib__results *results, const struct
         return status;
 }
 
+/* A thread sweep of two points: more than one setting, less than a curve. */
+static bool has_short_sweep(const struct trib__results *results)
+{
+        for (size_t i = 0; i < results->sweep_count; i++)
+                if (results->sweeps[i]->kind == TRIB__SWEEP_THREADS &&
+                    results->sweeps[i]->point_count == 2)
+                        return true;
+        return false;
+}
+
 static void print_advice(const struct trib__results *results, const struct trib__sink *sink)
 {
         static const char *const names[] = { "latency", "production", "batch" };
@@ -442,8 +457,15 @@ static void print_advice(const struct trib__results *results, const struct trib_
                                                            &results->batch };
         char buffer[TRIB__TEXT_BYTES + 64];
 
-        if (all[0]->threads == 0 && all[1]->threads == 0 && all[2]->threads == 0)
+        if (all[0]->threads == 0 && all[1]->threads == 0 && all[2]->threads == 0) {
+                if (has_short_sweep(results)) {
+                        trib__sink_heading(sink, "Advice");
+                        trib__sink_item(sink, "none",
+                                        "a curve needs 3 thread counts or more, such as "
+                                        "--threads 1,2,4,8");
+                }
                 return;
+        }
         trib__sink_heading(sink, "Advice");
         for (size_t i = 0; i < 3; i++) {
                 struct trib__text text = trib__text_of(buffer, sizeof(buffer));

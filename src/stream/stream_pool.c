@@ -207,7 +207,8 @@ static void serve_waiters(struct trib__stream_pool *pool, struct trib_stream *st
          * is on its way to look, and this stream may serve the next as well. */
         first = pool->first;
         while (first != NULL &&
-               (first->handed != NULL || (first->is_woken && !first->is_starving)))
+               (first->handed != NULL ||
+                (first->is_woken && (stream == NULL || !first->is_starving))))
                 first = first->next;
         if (first == NULL) {
                 trib__unlock(&pool->mutex);

@@ -285,7 +285,7 @@ static void a_busy_machine_is_seen_where_each_thread_has_a_core(void **state)
         sweep->points[1].shares[0].us = 70;
         sweep->points[1].shares[1].us = 30;
         measured_conclude(results);
-        assert_finding(results, "busy-machine", "2 threads on 2 logical cores had none for 30 %");
+        assert_finding(results, "busy-machine", "2 threads on 2 logical cores waited for one 30 %");
         assert_non_null(strstr(results->caution, "busy-machine"));
         trib__results_destroy(results);
 }
