@@ -36,6 +36,7 @@ cmd:python3       python3            runs the comparison
 pkg:libdnnl-dev   libdnnl-dev        peer: oneDNN called directly
 pkg:libopenblas-dev libopenblas-dev  peer: OpenBLAS
 ?pkg:libonnxruntime-dev libonnxruntime-dev peer: ONNX Runtime
+cmd:valgrind      valgrind           counts instructions per request
 LIST
 }
 
