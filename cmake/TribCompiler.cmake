@@ -58,6 +58,12 @@ if(TRIB_FUZZ)
     add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
+# What tells one build from another: base/build_id.h.
+string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
+get_directory_property(options COMPILE_OPTIONS)
+string(MD5 TRIB_BUILD_ID "${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION} ${CMAKE_SYSTEM_PROCESSOR}
+    ${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${type}} ${options}")
+
 function(trib_warnings target)
     target_compile_options(${target} PRIVATE ${TRIB_WARNINGS} ${TRIB_HARDENING})
 endfunction()
@@ -65,9 +71,12 @@ endfunction()
 # A target of ours that may see internal headers.
 function(trib_internal target)
     trib_warnings(${target})
-    target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE TRIB__BUILD_ID="${TRIB_BUILD_ID}")
     if(TRIB_CHECKED)
         target_compile_definitions(${target} PRIVATE TRIB_CHECKED=1)
+    endif()
+    if(TRIB_TRACE)
+        target_compile_definitions(${target} PRIVATE TRIB_TRACE=1)
     endif()
     target_compile_options(${target} PRIVATE
         -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=

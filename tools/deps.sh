@@ -37,6 +37,8 @@ pkg:libdnnl-dev   libdnnl-dev        peer: oneDNN called directly
 pkg:libopenblas-dev libopenblas-dev  peer: OpenBLAS
 ?pkg:libonnxruntime-dev libonnxruntime-dev peer: ONNX Runtime
 cmd:valgrind      valgrind           counts instructions per request
+?pkg:libmimalloc-dev libmimalloc-dev peer of the allocator: mimalloc
+?cmd:strace       strace             shows who sleeps on a lock in the steady state
 LIST
 }
 

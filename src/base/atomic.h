@@ -70,6 +70,11 @@ typedef struct trib__atomic_ptr {
         {                                                                                     \
                 return atomic_compare_exchange_strong_explicit(                               \
                         &a->word, expected, v, memory_order_acq_rel, memory_order_acquire);   \
+        }                                                                                     \
+        static inline bool trib__cas_seqcst_##tag(type *a, value *expected, value v)          \
+        {                                                                                     \
+                return atomic_compare_exchange_strong_explicit(                               \
+                        &a->word, expected, v, memory_order_seq_cst, memory_order_acquire);   \
         }
 
 TRIB__ATOMIC_FUNCTIONS(u32, trib__atomic_u32, uint32_t)

@@ -4,6 +4,7 @@
 #include "base/sync.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <time.h>
 
@@ -18,12 +19,14 @@
 
 /* Bit r is set while this thread holds a mutex of rank r. */
 static _Thread_local uint32_t held_ranks;
+/* The gate that this thread is in, or NULL. */
+static _Thread_local struct trib__gate *inside_gate;
 
 trib_status trib__mutex_init(struct trib__mutex *mutex, enum trib__lock_rank rank,
                              trib_error *err)
 {
         mutex->rank = rank;
-        if (TRIB__FAULT("base.mutex_init") || pthread_mutex_init(&mutex->mutex, NULL) != 0)
+        if (TRIB__FAULT(THREAD, "base.mutex_init") || pthread_mutex_init(&mutex->mutex, NULL) != 0)
                 return trib__fail(err, TRIB_SYSTEM, "cannot create a lock");
         return TRIB_OK;
 }
@@ -57,7 +60,7 @@ trib_status trib__cond_init(struct trib__cond *cond, trib_error *err)
         pthread_condattr_t attributes;
         int                failed;
 
-        if (TRIB__FAULT("base.cond_init") || pthread_condattr_init(&attributes) != 0)
+        if (TRIB__FAULT(THREAD, "base.cond_init") || pthread_condattr_init(&attributes) != 0)
                 return trib__fail(err, TRIB_SYSTEM, "cannot create a condition variable");
         failed = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
         if (!failed)
@@ -77,16 +80,27 @@ bool trib__cond_wait(struct trib__cond *cond, struct trib__mutex *mutex, uint64_
 {
         struct timespec             until;
         struct trib__thread_counts *counts = trib__thread_counts();
+        int                         before, result;
 
         TRIB__ASSERT(counts->lock_depth == 1);
         counts->waits++;
-        if (deadline == TRIB__NEVER) {
-                (void)pthread_cond_wait(&cond->cond, &mutex->mutex);
+        if (TRIB__FAULT(WAKE, "base.cond_wait")) {
+                (void)pthread_mutex_unlock(&mutex->mutex);
+                (void)sched_yield();
+                (void)pthread_mutex_lock(&mutex->mutex);
                 return true;
         }
-        until.tv_sec = (time_t)(deadline / TRIB__NS_PER_SECOND);
-        until.tv_nsec = (long)(deadline % TRIB__NS_PER_SECOND);
-        return pthread_cond_timedwait(&cond->cond, &mutex->mutex, &until) != ETIMEDOUT;
+        /* A thread that is cancelled in here would end with the mutex. */
+        (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+        if (deadline == TRIB__NEVER) {
+                result = pthread_cond_wait(&cond->cond, &mutex->mutex);
+        } else {
+                until.tv_sec = (time_t)(deadline / TRIB__NS_PER_SECOND);
+                until.tv_nsec = (long)(deadline % TRIB__NS_PER_SECOND);
+                result = pthread_cond_timedwait(&cond->cond, &mutex->mutex, &until);
+        }
+        (void)pthread_setcancelstate(before, NULL);
+        return result != ETIMEDOUT;
 }
 
 void trib__signal(struct trib__cond *cond)
@@ -105,22 +119,32 @@ bool trib__gate_enter(struct trib__gate *gate, uint64_t deadline)
 
         /* Acquire: pairs with the release in trib__gate_leave, so that what the last holder wrote
          * inside is visible. */
+        inside_gate = gate;
         if (trib__cas_acquire_u32(&gate->state, &seen, GATE_TAKEN))
                 return true;
         /* AcqRel: acquire as above; after a sleep nobody knows whether others sleep too, so the
          * word says "contended" and the next leave wakes one. */
         while (trib__exchange_acqrel_u32(&gate->state, GATE_CONTENDED) != GATE_OPEN) {
-                if (!trib__word_wait(&gate->state, GATE_CONTENDED, deadline))
+                if (!trib__word_wait(&gate->state, GATE_CONTENDED, deadline)) {
+                        inside_gate = NULL;
                         return false;
+                }
         }
         return true;
 }
 
 void trib__gate_leave(struct trib__gate *gate)
 {
+        inside_gate = NULL;
         /* AcqRel: the release publishes what was done inside; pairs with the acquire in enter. */
         if (trib__exchange_acqrel_u32(&gate->state, GATE_OPEN) == GATE_CONTENDED)
                 trib__word_wake(&gate->state, 1);
+}
+
+void trib__gate_abandon(void)
+{
+        if (inside_gate != NULL)
+                trib__gate_leave(inside_gate);
 }
 
 struct thread_start {
@@ -133,6 +157,8 @@ static void *thread_main(void *memory)
         struct thread_start start = *(struct thread_start *)memory;
 
         trib__free(memory);
+        /* A callback may cancel the thread that it runs on; that must not end it in our hands. */
+        (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
         start.run(start.argument);
         return NULL;
 }
@@ -150,7 +176,7 @@ trib_status trib__thread_start(struct trib__thread *thread, void (*run)(void *),
         start->argument = argument;
         (void)sigfillset(&all);
         (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-        failed = TRIB__FAULT("base.thread_create")
+        failed = TRIB__FAULT(THREAD, "base.thread_create")
                          ? EAGAIN
                          : pthread_create(&thread->handle, NULL, thread_main, start);
         (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -167,4 +193,9 @@ trib_status trib__thread_start(struct trib__thread *thread, void (*run)(void *),
 void trib__thread_join(struct trib__thread *thread)
 {
         (void)pthread_join(thread->handle, NULL);
+}
+
+void trib__thread_detach_self(void)
+{
+        (void)pthread_detach(pthread_self());
 }

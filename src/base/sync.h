@@ -82,9 +82,12 @@ struct trib__gate {
 
 bool trib__gate_enter(struct trib__gate *gate, uint64_t deadline);
 void trib__gate_leave(struct trib__gate *gate);
+/* Leave the gate that the calling thread is in, if any: for a thread that ends inside. */
+void trib__gate_abandon(void);
 
-/* Threads are joined, never detached. `run` gets `argument`; all signals are blocked in it, so
- * that the program's handlers run on the program's own threads. */
+/* Threads are joined, but for one that ends where it should not. `run` gets `argument`; all
+ * signals are blocked in it, so that the program's handlers run on the program's own threads; and
+ * it cannot be cancelled. */
 struct trib__thread {
         pthread_t handle;
 };
@@ -92,6 +95,8 @@ struct trib__thread {
 trib_status trib__thread_start(struct trib__thread *thread, void (*run)(void *), void *argument,
                                trib_error *err) TRIB_MUST_USE;
 void trib__thread_join(struct trib__thread *thread);
+/* Nobody will join the calling thread, which is about to end. */
+void trib__thread_detach_self(void);
 
 /* True in a process that was forked after the library was first used: the memory page behind it
  * is wiped by the kernel at fork. One plain load. trib__fork_guard_init must have succeeded. */
