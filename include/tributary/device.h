@@ -18,8 +18,9 @@ typedef struct trib_device trib_device;
 /* What a thread that finds no free stream of its own does. */
 typedef enum trib_stream_policy {
         TRIB_STREAMS_SHARE = 0, /* borrow an idle stream of another thread, round robin; wait
-                                 * in arrival order only while all of them are busy          */
-        TRIB_STREAMS_WAIT = 1,  /* wait for a stream to be given back, at most the timeout   */
+                                 * in order of arrival while all of them are busy            */
+        TRIB_STREAMS_WAIT = 1,  /* wait for a stream to be given back, in order of arrival, at
+                                 * most the timeout                                          */
         TRIB_STREAMS_FAIL = 2   /* TRIB_NO_STREAM at once                                    */
 } trib_stream_policy;
 
@@ -29,11 +30,19 @@ typedef struct trib_device_options {
         trib_stream_policy stream_policy;
         uint64_t           stream_timeout_ns; /* for TRIB_STREAMS_WAIT; 0 = 10 s             */
         uint64_t           memory_limit;      /* cap in bytes on device memory; 0 = none     */
-        uint32_t           allocator_shards;  /* 1 or 8; 0 = 8                               */
+        uint32_t           allocator_shards;  /* 0 = caches per stream; 1 or 8: that many locks */
+        uint64_t           memory_timeout_ns; /* how long trib_buffer_create waits for released
+                                               * memory that a stream still uses, when there is
+                                               * no other; 0 = 1 s                           */
+        uint32_t           memory_history;    /* events of the allocator to keep for
+                                               * trib_device_describe_memory; 0 = none, at
+                                               * most TRIB_MEMORY_HISTORY_MAX                */
 } trib_device_options;
 
 #define TRIB_DEVICE_OPTIONS_INIT \
-        { sizeof(trib_device_options), 0, TRIB_STREAMS_SHARE, 0, 0, 0 }
+        { sizeof(trib_device_options), 0, TRIB_STREAMS_SHARE, 0, 0, 0, 0, 0 }
+
+#define TRIB_MEMORY_HISTORY_MAX 1048576
 
 /* What a device is. Texts are terminated. */
 typedef struct trib_device_info {
@@ -64,11 +73,20 @@ typedef struct trib_memory_stats {
         uint64_t requested;       /* asked for by live buffers                               */
         uint64_t allocated;       /* given to live buffers (requested rounded up to a class) */
         uint64_t limbo;           /* released, but a stream may still use it                 */
-        uint64_t cached;          /* free for reuse                                          */
+        uint64_t cached;          /* free for reuse by any stream                            */
         uint64_t programs;        /* held by programs: packed weights, workspaces            */
         uint64_t allocations;     /* calls that gave a buffer                                */
-        uint64_t device_allocations; /* of these, those that went to the device              */
+        uint64_t device_allocations; /* pieces that the device gave; several calls can share one */
         uint64_t out_of_memory;   /* calls that failed for want of memory                    */
+        /* Calls that the stream's own cache could not serve, by the step that did. */
+        uint64_t from_central;    /* memory that is free for all streams                     */
+        uint64_t from_device;     /* a new piece from the device                             */
+        uint64_t from_donation;   /* what the caches of all streams gave back                */
+        uint64_t from_freeing;    /* a new piece, when free ones had gone back to the device */
+        uint64_t from_waiting;    /* any of these, when a stream had finished its work       */
+        uint64_t segments;        /* large pieces from the device, from which blocks are cut */
+        uint64_t central;         /* of cached: in no stream's cache                         */
+        uint64_t central_largest_run; /* the largest block that could be cut from that       */
 } trib_memory_stats;
 
 /* The speed limits of a device as measured on it, not as advertised. 0: not measured. */
@@ -111,11 +129,33 @@ TRIB_API TRIB_MUST_USE trib_status trib_device_get_info(const trib_device *devic
 
 /* What: what the device's memory is used for. The figures are read one after the other, so they
  * fit together exactly only while nothing runs.
- * Ownership: *out is filled.   Threads: any.   Blocks: no longer than other calls hold a shard.
+ * Ownership: *out is filled.   Threads: any.   Blocks: no; takes time with the number of buffers.
  * Errors: TRIB_INVALID_ARGUMENT, TRIB_FORKED.   Since: 0.1 */
 TRIB_API TRIB_MUST_USE trib_status trib_device_get_memory(trib_device *device,
                                                           trib_memory_stats *out,
                                                           trib_error *err);
+
+/* What: all that the allocator knows, as one JSON object: the figures of trib_memory_stats, how
+ * often each step served a call, fragmentation, every segment with its runs, every block with its
+ * place, holders and fences, every stream's cache with the bytes that wait for that stream, and,
+ * where memory_history asks for it, the last events. Parts are read one after the other.
+ * Writes as much as fits `size` bytes, terminated, and sets *needed to the bytes that the whole
+ * takes with its end (as snprintf does, plus one); the next call may need more.
+ * Ownership: text is the caller's; may be NULL if size is 0.
+ * Threads: any.   Blocks: no longer than another thread takes from the pool of all streams.
+ * Errors: TRIB_INVALID_ARGUMENT, TRIB_FORKED.   Since: 0.2 */
+TRIB_API TRIB_MUST_USE trib_status trib_device_describe_memory(trib_device *device, char *text,
+                                                               size_t size, size_t *needed,
+                                                               trib_error *err);
+
+/* What: gives all that is free back to the device: the caches of all streams, the working memory
+ * of idle streams, pieces without a live buffer. What a stream still uses stays. The next requests
+ * take time to get memory again.
+ * Ownership: *freed, if not NULL, gets the bytes that went back to the device.
+ * Threads: any.   Blocks: while the device takes the memory back, and another thread asks it.
+ * Errors: TRIB_INVALID_ARGUMENT, TRIB_FORKED.   Since: 0.2 */
+TRIB_API TRIB_MUST_USE trib_status trib_device_trim(trib_device *device, uint64_t *freed,
+                                                    trib_error *err);
 
 /* What: measures the device's speed limits with all its compute units, for about
  * `milliseconds` (0 = 500). Other work on the machine makes the figures too low.

@@ -1,46 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* memory.c: handing out and taking back blocks. See memory.h for the nouns; locks: slots_mutex
- * (rank HANDLES) for new slots only, and one shard's (rank SHARD); never both, and neither over a
- * device call. */
-#include "memory/memory_priv.h"
+/* memory.c: handles, holders and figures: what both designs share, and the way into either. See
+ * memory.h for the nouns. No locks here. */
+#include "memory/memory.h"
 
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/assert.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/trace.h"
+#include "memory/history.h"
+#include "memory/memory_priv.h"
 
-#define HOLDERS(state) ((uint32_t)(state))
-#define GENERATION(state) ((uint32_t)((state) >> 32))
-#define STATE(generation, holders) ((uint64_t)(generation) << 32 | (holders))
-
-uint32_t trib__memory_class(uint64_t bytes, uint64_t *size)
-{
-        uint32_t top, quarter;
-        uint64_t step;
-
-        if (bytes > UINT64_C(1) << LARGEST_CLASS_BITS) {
-                *size = (bytes + LARGE_GRAIN - 1) / LARGE_GRAIN * LARGE_GRAIN;
-                return LARGE_CLASS;
-        }
-        if (bytes <= UINT64_C(1) << SMALLEST_CLASS_BITS) {
-                *size = UINT64_C(1) << SMALLEST_CLASS_BITS;
-                return 0;
-        }
-        /* 2^top < bytes <= 2^(top+1), in four steps. */
-        top = 63u - (uint32_t)__builtin_clzll(bytes - 1);
-        step = UINT64_C(1) << (top - 2);
-        quarter = (uint32_t)((bytes - (UINT64_C(1) << top) + step - 1) / step);
-        *size = (UINT64_C(1) << top) + quarter * step;
-        return (top - SMALLEST_CLASS_BITS) * 4 + quarter;
-}
+/* The stream for which this thread last allocated: where it most likely works. */
+static _Thread_local uint32_t near_mine = TRIB__MAX_STREAMS;
 
 trib_status trib__memory_create(const struct trib__memory_params *params,
                                 struct trib__memory **out, trib_error *err)
 {
         struct trib__memory *memory;
         trib_status          status;
-        uint32_t             made = 0;
 
         *out = NULL;
         memory = trib__aligned("memory.create", TRIB__CACHE_LINE, sizeof(*memory));
@@ -48,22 +27,30 @@ trib_status trib__memory_create(const struct trib__memory_params *params,
                 return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for an allocator");
         memset(memory, 0, sizeof(*memory));
         memory->params = *params;
+        trib__caches_init(memory);
+        status = trib__history_create(params->n_history, &memory->history, err);
+        if (status != TRIB_OK)
+                goto fail_history;
         status = trib__mutex_init(&memory->slots_mutex, TRIB__RANK_HANDLES, err);
         if (status != TRIB_OK)
                 goto fail_slots;
-        for (; made < params->n_shards; made++) {
-                status = trib__mutex_init(&memory->shards[made].mutex, TRIB__RANK_SHARD, err);
-                if (status != TRIB_OK)
-                        goto fail_shards;
-        }
+        status = trib__central_init(memory, err);
+        if (status != TRIB_OK)
+                goto fail_central;
+        status = trib__shards_init(memory, err);
+        if (status != TRIB_OK)
+                goto fail_shards;
+        TRIB__TRACE(MEMORY_OPEN, memory, params->limit, params->n_streams, params->n_shards);
         *out = memory;
         return TRIB_OK;
 
 fail_shards:
-        while (made-- > 0)
-                trib__mutex_destroy(&memory->shards[made].mutex);
+        trib__central_destroy(memory);
+fail_central:
         trib__mutex_destroy(&memory->slots_mutex);
 fail_slots:
+        trib__history_destroy(memory->history);
+fail_history:
         trib__free(memory);
         return status;
 }
@@ -72,354 +59,178 @@ void trib__memory_destroy(struct trib__memory *memory)
 {
         if (memory == NULL)
                 return;
+        TRIB__TRACE(MEMORY_CLOSE, memory, 0);
         for (uint32_t c = 0; c < MAX_CHUNKS; c++) {
-                /* Acquire: pairs with the release in new_slot. */
-                struct block *chunk = trib__load_acquire_ptr(&memory->chunks[c]);
+                /* Acquire: pairs with the release in trib__slot_take. */
+                struct chunk *chunk = trib__load_acquire_ptr(&memory->chunks[c]);
 
                 for (uint32_t i = 0; chunk != NULL && i < BLOCKS_PER_CHUNK; i++) {
-                        if (chunk[i].address != NULL)
-                                memory->params.backend->free(memory->params.device,
-                                                             chunk[i].address, chunk[i].size);
+                        struct block *block = &chunk->blocks[i];
+                        /* Relaxed: no other thread uses the allocator any more. */
+                        void *address = trib__load_relaxed_ptr(&block->address);
+
+                        if (address != NULL && block->run == NULL)
+                                memory->params.backend->free(memory->params.device, address,
+                                                             trib__block_size(block));
                 }
+                if (chunk != NULL)
+                        trib__free(chunk->fences);
                 trib__free(chunk);
         }
-        for (uint32_t i = 0; i < memory->params.n_shards; i++)
-                trib__mutex_destroy(&memory->shards[i].mutex);
+        trib__shards_destroy(memory);
+        trib__central_destroy(memory);
         trib__mutex_destroy(&memory->slots_mutex);
+        trib__history_destroy(memory->history);
         trib__free(memory);
 }
 
-/* Whether all streams but `stream` have passed the block's fences (stream >= 64: all). */
-static bool is_past_fences(const struct trib__memory *memory, const struct block *block,
-                           uint32_t stream)
+/* ---- handing out ------------------------------------------------------------------------ */
+
+static void hand_out(struct trib__memory *memory, struct block *block, uint32_t stream,
+                     uint64_t bytes, uint64_t *handle)
 {
-        uint64_t left = block->fenced;
+        /* Relaxed, all of them: nobody else knows the block yet; the release below publishes it. */
+        uint32_t generation = GENERATION(trib__load_relaxed_u64(&block->state));
 
-        if (stream < TRIB__MAX_STREAMS)
-                left &= ~(UINT64_C(1) << stream);
-        for (; left != 0; left &= left - 1) {
-                uint32_t l = (uint32_t)__builtin_ctzll(left);
-                /* Acquire: pairs with the release that published the stream's new queue. */
-                trib__queue *queue = trib__load_acquire_ptr(&memory->params.timelines[l].queue);
+        trib__store_relaxed_u64(&block->requested, bytes);
+        trib__store_relaxed_u64(&block->use_mask, UINT64_C(1) << stream);
+        trib__block_put(block, PLACE_LIVE);
+        trib__event(memory, TRIB__MEMORY_ALLOC, block, stream, bytes);
+        TRIB__TRACE(ALLOC, memory, block->slot, generation, stream, trib__block_size(block),
+                    bytes);
+        /* Release: pairs with the acquire in find. */
+        trib__store_release_u64(&block->state, STATE(generation, 1));
+        *handle = (uint64_t)generation << 32 | (block->slot + 1);
+}
 
-                if (queue != NULL && memory->params.backend->completed(queue) < block->fences[l])
-                        return false;
+/* The way of a request that the stream's cache could not serve, or of one to the shards. */
+static __attribute__((noinline)) trib_status take_elsewhere(struct trib__memory *memory,
+                                                            struct want *want, uint64_t deadline,
+                                                            uint64_t *handle, trib_error *err)
+{
+        struct block *block = NULL;
+        trib_status   status;
+
+        if (want->bytes > UINT64_C(1) << 62)
+                return trib__fail(err, TRIB_OVERFLOW, "a buffer of %llu bytes",
+                                  (unsigned long long)want->bytes);
+        if (memory->params.n_shards != 0)
+                status = trib__shards_take(memory, want, &block, err);
+        else
+                status = trib__ladder_take(memory, want, deadline, &block, err);
+        if (status != TRIB_OK) {
+                TRIB__TRACE(OUT_OF_MEMORY, memory, want->bytes);
+                trib__event(memory, TRIB__MEMORY_OUT_OF_MEMORY, NULL, want->stream, want->bytes);
+                return status;
         }
-        return true;
-}
-
-static struct block *take_from(struct trib__memory *memory, struct shard *shard, uint32_t list,
-                               uint64_t size, uint32_t stream)
-{
-        struct block **link, *block = NULL;
-
-        trib__lock(&shard->mutex);
-        for (link = &shard->free[list]; *link != NULL; link = &(*link)->next) {
-                block = *link;
-                if (block->size >= size && block->size - size <= size / 8 &&
-                    is_past_fences(memory, block, stream)) {
-                        *link = block->next;
-                        break;
-                }
-                block = NULL;
-        }
-        trib__unlock(&shard->mutex);
-        return block;
-}
-
-static struct block *take_free(struct trib__memory *memory, uint32_t list, uint64_t size,
-                               uint32_t stream)
-{
-        uint32_t n = memory->params.n_shards;
-
-        for (uint32_t i = 0; i < n; i++) {
-                struct block *block =
-                        take_from(memory, &memory->shards[(stream + i) % n], list, size, stream);
-
-                if (block != NULL)
-                        return block;
-        }
-        return NULL;
-}
-
-/* Count bytes under the cap; false if they do not fit. What does not fit is never counted, so that
- * it is in nobody's way. */
-static bool reserve(struct trib__memory *memory, uint64_t bytes)
-{
-        /* Relaxed: a guess; the CAS decides. */
-        uint64_t before = trib__load_relaxed_u64(&memory->reserved), after;
-
-        do {
-                if (__builtin_add_overflow(before, bytes, &after) ||
-                    (memory->params.limit != 0 && after > memory->params.limit))
-                        return false;
-                /* AcqRel: the sum is the only thing decided here. */
-        } while (!trib__cas_acqrel_u64(&memory->reserved, &before, after));
-        return true;
-}
-
-/* Note what is reserved now, when the device has given it. */
-static void note_peak(struct trib__memory *memory)
-{
-        /* Relaxed, both: a statistic. */
-        uint64_t now = trib__load_relaxed_u64(&memory->reserved);
-        uint64_t peak = trib__load_relaxed_u64(&memory->reserved_peak);
-
-        while (now > peak) {
-                /* Acquire: no order is needed; the CAS only raises a maximum. */
-                if (trib__cas_acquire_u64(&memory->reserved_peak, &peak, now))
-                        break;
-        }
-}
-
-static void unreserve(struct trib__memory *memory, uint64_t bytes)
-{
-        /* AcqRel: as in reserve. */
-        (void)trib__fetch_sub_acqrel_u64(&memory->reserved, bytes);
-}
-
-/* A slot that is not in use, with address NULL; NULL if host memory is short. */
-static struct block *new_slot(struct trib__memory *memory)
-{
-        struct block *block, *chunk = NULL, *unused = NULL;
-        uint32_t      index;
-
-        trib__lock(&memory->slots_mutex);
-        block = memory->spare_slots;
-        if (block != NULL)
-                memory->spare_slots = block->next;
-        trib__unlock(&memory->slots_mutex);
-        if (block != NULL)
-                return block;
-        /* Allocated outside of the lock; a thread that was faster makes ours superfluous. */
-        chunk = trib__calloc("memory.slots", BLOCKS_PER_CHUNK, sizeof(*chunk));
-        if (chunk == NULL)
-                return NULL;
-        trib__lock(&memory->slots_mutex);
-        if (memory->spare_slots != NULL || memory->n_slots / BLOCKS_PER_CHUNK >= MAX_CHUNKS) {
-                unused = chunk;
-        } else {
-                index = memory->n_slots / BLOCKS_PER_CHUNK;
-                for (uint32_t i = 0; i < BLOCKS_PER_CHUNK; i++) {
-                        chunk[i].slot = memory->n_slots++;
-                        /* Relaxed: nobody knows the block yet. */
-                        trib__store_relaxed_u64(&chunk[i].state, STATE(1, 0));
-                        chunk[i].next = i + 1 < BLOCKS_PER_CHUNK ? &chunk[i + 1] : NULL;
-                }
-                memory->spare_slots = chunk;
-                /* Release: pairs with the acquire in find; the slots are filled in by then. */
-                trib__store_release_ptr(&memory->chunks[index], chunk);
-        }
-        block = memory->spare_slots;
-        if (block != NULL)
-                memory->spare_slots = block->next;
-        trib__unlock(&memory->slots_mutex);
-        trib__free(unused);
-        return block;
-}
-
-static void spare_slot(struct trib__memory *memory, struct block *block)
-{
-        trib__lock(&memory->slots_mutex);
-        block->address = NULL;
-        block->next = memory->spare_slots;
-        memory->spare_slots = block;
-        trib__unlock(&memory->slots_mutex);
-}
-
-static struct block *new_block(struct trib__memory *memory, uint32_t list, uint64_t size,
-                               trib_error *err)
-{
-        struct block *block;
-        void         *address;
-
-        if (!reserve(memory, size))
-                return NULL;
-        block = new_slot(memory);
-        if (block == NULL)
-                goto fail_slot;
-        TRIB__ASSERT_NO_LOCK();
-        if (memory->params.backend->alloc(memory->params.device, size, &address, err) != TRIB_OK)
-                goto fail_alloc;
-        block->address = address;
-        block->size = size;
-        block->list = list;
-        block->fenced = 0;
-        note_peak(memory);
-        /* Relaxed: a statistic. */
-        (void)trib__fetch_add_relaxed_u64(&memory->device_allocations, 1);
-        return block;
-
-fail_alloc:
-        spare_slot(memory, block);
-fail_slot:
-        unreserve(memory, size);
-        return NULL;
-}
-
-uint64_t trib__memory_trim(struct trib__memory *memory)
-{
-        uint64_t freed = 0;
-
-        for (uint32_t i = 0; i < memory->params.n_shards; i++) {
-                struct shard *shard = &memory->shards[i];
-
-                for (uint32_t list = 0; list < N_LISTS; list++) {
-                        struct block *taken = NULL, **link;
-
-                        trib__lock(&shard->mutex);
-                        for (link = &shard->free[list]; *link != NULL;) {
-                                struct block *block = *link;
-
-                                if (is_past_fences(memory, block, TRIB__MAX_STREAMS)) {
-                                        *link = block->next;
-                                        block->next = taken;
-                                        taken = block;
-                                } else {
-                                        link = &block->next;
-                                }
-                        }
-                        trib__unlock(&shard->mutex);
-                        while (taken != NULL) {
-                                struct block *block = taken;
-
-                                taken = block->next;
-                                memory->params.backend->free(memory->params.device,
-                                                             block->address, block->size);
-                                unreserve(memory, block->size);
-                                freed += block->size;
-                                spare_slot(memory, block);
-                        }
-                }
-        }
-        return freed;
-}
-
-static trib_status out_of_memory(struct trib__memory *memory, uint64_t bytes, trib_error *err)
-{
-        struct trib__memory_stats stats;
-
-        /* Relaxed: a statistic. */
-        (void)trib__fetch_add_relaxed_u64(&memory->out_of_memory, 1);
-        trib__memory_get_stats(memory, &stats);
-        return trib__fail(err, TRIB_OUT_OF_MEMORY,
-                          "no device memory for %llu bytes: limit %llu (0: the device's), "
-                          "reserved %llu, live %llu, limbo %llu, cached %llu, programs %llu",
-                          (unsigned long long)bytes, (unsigned long long)stats.limit,
-                          (unsigned long long)stats.reserved,
-                          (unsigned long long)stats.allocated, (unsigned long long)stats.limbo,
-                          (unsigned long long)stats.cached, (unsigned long long)stats.programs);
+        trib__block_settle(block, trib__block_list(block), want->stream);
+        hand_out(memory, block, want->stream, want->bytes, handle);
+        return TRIB_OK;
 }
 
 trib_status trib__memory_alloc(struct trib__memory *memory, uint32_t stream, uint64_t bytes,
-                               uint64_t *handle, trib_error *err)
+                               uint64_t deadline, uint64_t *handle, trib_error *err)
 {
-        uint64_t      size, state;
-        uint32_t      list;
-        struct shard *shard;
+        struct want   want;
         struct block *block;
 
+        near_mine = stream;
         *handle = 0;
-        if (bytes > UINT64_C(1) << 62)
-                return trib__fail(err, TRIB_OVERFLOW, "a buffer of %llu bytes",
-                                  (unsigned long long)bytes);
-        list = trib__memory_class(bytes, &size);
-        block = take_free(memory, list, size, stream);
-        if (block == NULL)
-                block = new_block(memory, list, size, err);
-        if (block == NULL && trib__memory_trim(memory) > 0)
-                block = new_block(memory, list, size, err);
-        if (block == NULL)
-                return out_of_memory(memory, bytes, err);
-        block->requested = bytes;
-        block->shard = stream % memory->params.n_shards;
-        shard = &memory->shards[block->shard];
-        trib__lock(&shard->mutex);
-        shard->requested += bytes;
-        shard->allocated += block->size;
-        shard->allocations++;
-        trib__unlock(&shard->mutex);
-        /* Relaxed: nobody else knows the block yet; the release below publishes it. */
-        trib__store_relaxed_u64(&block->use_mask, UINT64_C(1) << stream);
-        state = trib__load_relaxed_u64(&block->state); /* Relaxed: as above. */
-        /* Release: pairs with the acquire in find. */
-        trib__store_release_u64(&block->state, STATE(GENERATION(state), 1));
-        *handle = (uint64_t)GENERATION(state) << 32 | (block->slot + 1);
-        return TRIB_OK;
+        want.list = trib__memory_class(bytes, &want.size);
+        if (__builtin_expect(memory->params.n_shards == 0, true)) {
+                block = trib__cache_take(memory, stream, want.list, want.size);
+                if (__builtin_expect(block != NULL, true)) {
+                        hand_out(memory, block, stream, bytes, handle);
+                        return TRIB_OK;
+                }
+        }
+        want.stream = stream;
+        want.bytes = bytes;
+        want.slot = NULL;
+        want.is_desperate = false;
+        return take_elsewhere(memory, &want, deadline, handle, err);
 }
+
+/* ---- handles ---------------------------------------------------------------------------- */
 
 /* The block of a live handle, or NULL. *state is what was seen. */
 static struct block *find(struct trib__memory *memory, uint64_t handle, uint64_t *state)
 {
-        uint32_t      slot = (uint32_t)handle - 1;
-        struct block *chunk;
+        struct block *block = NULL;
 
-        if ((uint32_t)handle == 0 || slot / BLOCKS_PER_CHUNK >= MAX_CHUNKS)
+        if ((uint32_t)handle != 0)
+                block = trib__slot_at(memory, (uint32_t)handle - 1);
+        if (block == NULL)
                 return NULL;
-        /* Acquire: pairs with the release in new_slot. */
-        chunk = trib__load_acquire_ptr(&memory->chunks[slot / BLOCKS_PER_CHUNK]);
-        if (chunk == NULL)
-                return NULL;
-        /* Acquire: pairs with the release in alloc, so that the block's fields are seen. */
-        *state = trib__load_acquire_u64(&chunk[slot % BLOCKS_PER_CHUNK].state);
-        if (GENERATION(*state) != handle >> 32 || HOLDERS(*state) == 0)
-                return NULL;
-        return &chunk[slot % BLOCKS_PER_CHUNK];
+        /* Acquire: pairs with the release in hand_out, so that the block's fields are seen. */
+        *state = trib__load_acquire_u64(&block->state);
+        return GENERATION(*state) == handle >> 32 && HOLDERS(*state) != 0 ? block : NULL;
 }
 
-static trib_status stale(uint64_t handle, trib_error *err)
+static bool is_live(uint64_t state, uint64_t handle)
 {
+        return GENERATION(state) == handle >> 32 && HOLDERS(state) != 0;
+}
+
+static trib_status stale(const struct trib__memory *memory, uint64_t handle, trib_error *err)
+{
+        (void)memory;
         if (handle == 0)
                 return trib__fail(err, TRIB_INVALID_ARGUMENT, "buffer 0 is none");
+        TRIB__TRACE(STALE, memory, (uint32_t)handle - 1, handle >> 32);
         return trib__fail(err, TRIB_STALE, "buffer %llu was released before",
                           (unsigned long long)handle);
 }
 
 trib_status trib__memory_retain(struct trib__memory *memory, uint64_t handle, trib_error *err)
 {
-        uint64_t      state;
+        uint64_t      state = 0;
         struct block *block = find(memory, handle, &state);
 
-        while (block != NULL && GENERATION(state) == handle >> 32 && HOLDERS(state) != 0) {
+        while (block != NULL && is_live(state, handle)) {
                 if (HOLDERS(state) == UINT32_MAX)
                         return trib__fail(err, TRIB_OVERFLOW, "a buffer has 2^32 - 1 holders");
                 /* AcqRel: keeps the chain of holders ordered for the last one. */
-                if (trib__cas_acqrel_u64(&block->state, &state, state + 1))
-                        return TRIB_OK;
+                if (!trib__cas_acqrel_u64(&block->state, &state, state + 1))
+                        continue;
+                TRIB__TRACE(SHARE, memory, block->slot, handle >> 32);
+                trib__event(memory, TRIB__MEMORY_SHARE, block, trib__block_home(block),
+                            HOLDERS(state) + 1);
+                return TRIB_OK;
         }
-        return stale(handle, err);
+        return stale(memory, handle, err);
 }
 
-/* The last holder is gone: take the fences and put the block into its shard. */
-static void retire(struct trib__memory *memory, struct block *block)
+/* The last holder is gone. */
+static void retire(struct trib__memory *memory, struct block *block, uint32_t near)
 {
-        struct shard *shard = &memory->shards[block->shard];
-        /* Relaxed: ordered by the CAS in release, which every holder has passed. */
-        uint64_t used = trib__load_relaxed_u64(&block->use_mask);
-
-        block->fenced = used;
-        for (uint64_t left = used; left != 0; left &= left - 1) {
-                uint32_t l = (uint32_t)__builtin_ctzll(left);
-
-                /* Acquire: pairs with the release when the stream's holder submits: all that was
-                 * submitted before the drop is behind the fence. */
-                block->fences[l] =
-                        trib__load_acquire_u64(&memory->params.timelines[l].submitted);
-        }
-        trib__lock(&shard->mutex);
-        shard->requested -= block->requested;
-        shard->allocated -= block->size;
-        block->next = shard->free[block->list];
-        shard->free[block->list] = block;
-        trib__unlock(&shard->mutex);
+        trib__block_put(block, PLACE_IN_HAND);
+        trib__fences_take(memory, block);
+        /* Relaxed: ours now. */
+        TRIB__TRACE(FREE, memory, block->slot, GENERATION(trib__load_relaxed_u64(&block->state)),
+                    trib__load_relaxed_u64(&block->fenced));
+        trib__event(memory, TRIB__MEMORY_FREE, block, near < TRIB__MAX_STREAMS ? near : near_mine,
+                    trib__load_relaxed_u64(&block->fenced)); /* Relaxed: as above. */
+        if (__builtin_expect(memory->params.n_shards != 0, false))
+                trib__shards_give(memory, block);
+        else
+                trib__cache_give(memory, block, near != TRIB__NEAR_MINE ? near : near_mine);
 }
 
-trib_status trib__memory_release(struct trib__memory *memory, uint64_t handle, trib_error *err)
+trib_status trib__memory_release(struct trib__memory *memory, uint64_t handle, uint32_t near,
+                                 trib_error *err)
 {
-        uint64_t      state;
-        struct block *block = find(memory, handle, &state);
+        /* Most blocks have one holder: swap at once, without a look before that. The block's line
+         * may be another core's, and comes over once, to be written. */
+        uint64_t      state = STATE(handle >> 32, 1);
+        struct block *block = NULL;
 
-        while (block != NULL && GENERATION(state) == handle >> 32 && HOLDERS(state) != 0) {
+        if ((uint32_t)handle != 0)
+                block = trib__slot_at(memory, (uint32_t)handle - 1);
+        if (__builtin_expect(block == NULL, false))
+                return stale(memory, handle, err);
+        TRIB__TRACE(DROP, memory, block->slot, handle >> 32, near);
+        while (is_live(state, handle)) {
                 bool     is_last = HOLDERS(state) == 1;
                 uint32_t next = GENERATION(state) == UINT32_MAX ? 1 : GENERATION(state) + 1;
 
@@ -429,22 +240,28 @@ trib_status trib__memory_release(struct trib__memory *memory, uint64_t handle, t
                                           is_last ? STATE(next, 0) : state - 1))
                         continue;
                 if (is_last)
-                        retire(memory, block);
+                        retire(memory, block, near);
                 return TRIB_OK;
         }
-        return stale(handle, err);
+        TRIB__TRACE(DROP_REFUSED, memory, block->slot, handle >> 32);
+        return stale(memory, handle, err);
 }
 
 trib_status trib__memory_use(struct trib__memory *memory, uint64_t handle, uint32_t stream,
                              trib_error *err)
 {
-        uint64_t      state;
+        uint64_t      state, bit = UINT64_C(1) << stream;
         struct block *block = find(memory, handle, &state);
 
         if (block == NULL)
-                return stale(handle, err);
-        /* Relaxed: the caller holds the block; its release orders this before the last drop. */
-        (void)trib__fetch_or_relaxed_u64(&block->use_mask, UINT64_C(1) << stream);
+                return stale(memory, handle, err);
+        TRIB__TRACE(USE, memory, block->slot, handle >> 32, stream);
+        /* Relaxed, both: the caller holds the block; its release orders this before the last
+         * drop, and a bit that is set stays so until then. */
+        if ((trib__load_relaxed_u64(&block->use_mask) & bit) == 0) {
+                (void)trib__fetch_or_relaxed_u64(&block->use_mask, bit); /* Relaxed: above. */
+                trib__event(memory, TRIB__MEMORY_USE, block, stream, 0);
+        }
         return TRIB_OK;
 }
 
@@ -455,34 +272,119 @@ trib_status trib__memory_lookup(struct trib__memory *memory, uint64_t handle, vo
         struct block *block = find(memory, handle, &state);
 
         if (block == NULL)
-                return stale(handle, err);
-        *address = block->address;
-        *bytes = block->requested;
+                return stale(memory, handle, err);
+        /* Relaxed, both: written before the release that find has seen. */
+        *address = trib__load_relaxed_ptr(&block->address);
+        *bytes = trib__load_relaxed_u64(&block->requested);
         return TRIB_OK;
+}
+
+/* ---- the cap ---------------------------------------------------------------------------- */
+
+static bool reserve_after_trim(struct trib__memory *memory, uint64_t bytes)
+{
+        if (memory->params.n_shards == 0)
+                return trib__ladder_reserve(memory, bytes);
+        (void)trib__shards_trim(memory);
+        return trib__cap_reserve(memory, bytes);
 }
 
 trib_status trib__memory_charge(struct trib__memory *memory, uint64_t bytes, trib_error *err)
 {
-        if (!reserve(memory, bytes)) {
-                (void)trib__memory_trim(memory);
-                if (!reserve(memory, bytes))
-                        return out_of_memory(memory, bytes, err);
+        if (!trib__cap_reserve(memory, bytes) && !reserve_after_trim(memory, bytes)) {
+                TRIB__TRACE(OUT_OF_MEMORY, memory, bytes);
+                return trib__memory_fail(memory, bytes, "", err);
         }
-        note_peak(memory);
+        trib__cap_note_peak(memory);
         /* Relaxed: a statistic. */
         (void)trib__fetch_add_relaxed_u64(&memory->programs, bytes);
+        TRIB__TRACE(CHARGE, memory, bytes);
         return TRIB_OK;
 }
 
 void trib__memory_uncharge(struct trib__memory *memory, uint64_t bytes)
 {
+        TRIB__TRACE(UNCHARGE, memory, bytes);
         /* Relaxed: a statistic. */
         (void)trib__fetch_add_relaxed_u64(&memory->programs, 0 - bytes);
-        unreserve(memory, bytes);
+        trib__cap_unreserve(memory, bytes);
+}
+
+uint64_t trib__memory_trim(struct trib__memory *memory)
+{
+        if (memory->params.n_shards != 0)
+                return trib__shards_trim(memory);
+        return trib__ladder_trim(memory);
+}
+
+/* ---- figures ---------------------------------------------------------------------------- */
+
+static void count_block(const struct trib__memory *memory, const struct block *block,
+                        struct trib__memory_stats *out)
+{
+        /* Acquire, both: what is read between two looks that show one generation is of it. */
+        uint64_t state = trib__load_acquire_u64(&block->state);
+        uint64_t size = trib__block_size(block);
+        uint64_t requested = trib__load_acquire_u64(&block->requested);
+
+        if (size == 0)
+                return;
+        if (HOLDERS(state) == 0) {
+                if (trib__fences_are_all_past(memory, block))
+                        out->cached += size;
+                else
+                        out->limbo += size;
+                /* Relaxed: the second look; the load above keeps it behind. */
+        } else if (GENERATION(trib__load_relaxed_u64(&block->state)) == GENERATION(state)) {
+                out->requested += requested;
+                out->allocated += size;
+        }
+}
+
+static void count_blocks(const struct trib__memory *memory, struct trib__memory_stats *out)
+{
+        /* Relaxed: only how far to walk. */
+        uint32_t n = trib__load_relaxed_u32(&memory->n_slots);
+
+        for (uint32_t slot = 0; slot < n; slot++) {
+                const struct block *block = trib__slot_at(memory, slot);
+
+                if (block != NULL)
+                        count_block(memory, block, out);
+        }
+}
+
+uint64_t trib__memory_active(const struct trib__memory *memory)
+{
+        struct trib__memory_stats stats = { 0 };
+
+        count_blocks(memory, &stats);
+        return stats.allocated;
+}
+
+uint64_t trib__memory_calls(const struct trib__memory *memory)
+{
+        /* Relaxed, all of them: statistics. */
+        uint64_t calls = trib__load_relaxed_u64(&memory->from_own) +
+                         trib__load_relaxed_u64(&memory->from_central) +
+                         trib__load_relaxed_u64(&memory->from_device) +
+                         /* Relaxed: as above. */
+                         trib__load_relaxed_u64(&memory->from_donation) +
+                         trib__load_relaxed_u64(&memory->from_freeing) +
+                         trib__load_relaxed_u64(&memory->from_waiting);
+
+        /* Relaxed, both: as above. */
+        for (uint32_t s = 0; s < TRIB__MAX_STREAMS; s++)
+                calls += trib__load_relaxed_u64(&memory->caches[s].given);
+        for (uint32_t i = 0; i < memory->params.n_shards; i++)
+                calls += trib__load_relaxed_u64(&memory->shards[i].given);
+        return calls;
 }
 
 void trib__memory_get_stats(struct trib__memory *memory, struct trib__memory_stats *out)
 {
+        uint64_t uncut;
+
         memset(out, 0, sizeof(*out));
         out->limit = memory->params.limit;
         /* Relaxed, all of them: statistics, said not to be one snapshot. */
@@ -492,21 +394,15 @@ void trib__memory_get_stats(struct trib__memory *memory, struct trib__memory_sta
         /* Relaxed: as above. */
         out->device_allocations = trib__load_relaxed_u64(&memory->device_allocations);
         out->out_of_memory = trib__load_relaxed_u64(&memory->out_of_memory);
-        for (uint32_t i = 0; i < memory->params.n_shards; i++) {
-                struct shard *shard = &memory->shards[i];
-
-                trib__lock(&shard->mutex);
-                out->requested += shard->requested;
-                out->allocated += shard->allocated;
-                out->allocations += shard->allocations;
-                for (uint32_t list = 0; list < N_LISTS; list++) {
-                        for (struct block *b = shard->free[list]; b != NULL; b = b->next) {
-                                if (is_past_fences(memory, b, TRIB__MAX_STREAMS))
-                                        out->cached += b->size;
-                                else
-                                        out->limbo += b->size;
-                        }
-                }
-                trib__unlock(&shard->mutex);
-        }
+        out->from_central = trib__load_relaxed_u64(&memory->from_central);
+        /* Relaxed: as above. */
+        out->from_device = trib__load_relaxed_u64(&memory->from_device);
+        out->from_donation = trib__load_relaxed_u64(&memory->from_donation);
+        out->from_freeing = trib__load_relaxed_u64(&memory->from_freeing);
+        /* Relaxed: as above. */
+        out->from_waiting = trib__load_relaxed_u64(&memory->from_waiting);
+        out->allocations = trib__memory_calls(memory);
+        count_blocks(memory, out);
+        trib__central_figures(memory, &uncut, out);
+        out->cached += uncut;
 }

@@ -9,6 +9,7 @@
 #include "session/session_priv.h"
 
 #define DEFAULT_STREAM_TIMEOUT_NS (UINT64_C(10) * 1000 * 1000 * 1000)
+#define DEFAULT_MEMORY_TIMEOUT_NS (UINT64_C(1) * 1000 * 1000 * 1000)
 
 trib_status trib__check_handle(const void *handle, const char *what, trib_error *err)
 {
@@ -68,16 +69,21 @@ static trib_status read_options(const trib_device_options *from, trib_device_opt
                                   to->max_streams, TRIB__MAX_STREAMS);
         if (to->allocator_shards != 0 && to->allocator_shards != 1 && to->allocator_shards != 8)
                 return trib__fail(err, TRIB_INVALID_ARGUMENT,
-                                  "allocator_shards is %u, must be 1 or 8", to->allocator_shards);
+                                  "allocator_shards is %u, must be 0 (caches per stream), 1 or 8",
+                                  to->allocator_shards);
+        if (to->memory_history > TRIB_MEMORY_HISTORY_MAX)
+                return trib__fail(err, TRIB_INVALID_ARGUMENT,
+                                  "memory_history is %u, must be at most %d", to->memory_history,
+                                  TRIB_MEMORY_HISTORY_MAX);
         if ((unsigned)to->stream_policy > (unsigned)TRIB_STREAMS_FAIL)
                 return trib__fail(err, TRIB_INVALID_ARGUMENT, "stream_policy is %d, must be 0..2",
                                   (int)to->stream_policy);
         if (to->max_streams == 0)
                 to->max_streams = TRIB__MAX_STREAMS;
-        if (to->allocator_shards == 0)
-                to->allocator_shards = 8;
         if (to->stream_timeout_ns == 0)
                 to->stream_timeout_ns = DEFAULT_STREAM_TIMEOUT_NS;
+        if (to->memory_timeout_ns == 0)
+                to->memory_timeout_ns = DEFAULT_MEMORY_TIMEOUT_NS;
         return TRIB_OK;
 }
 
@@ -94,6 +100,8 @@ static trib_status open_parts(trib_device *device, const trib_device_options *op
         memory.n_streams = options->max_streams;
         memory.n_shards = options->allocator_shards;
         memory.limit = options->memory_limit;
+        memory.timeout_ns = options->memory_timeout_ns;
+        memory.n_history = options->memory_history;
         status = trib__memory_create(&memory, &device->memory, err);
         if (status != TRIB_OK)
                 return status;
@@ -105,6 +113,7 @@ static trib_status open_parts(trib_device *device, const trib_device_options *op
         pool.max_streams = options->max_streams;
         pool.policy = (enum trib__stream_policy)options->stream_policy;
         pool.timeout_ns = options->stream_timeout_ns;
+        pool.is_inline = device->caps.is_inline;
         return trib__stream_pool_create(&pool, &device->pool, err);
 }
 
@@ -256,6 +265,42 @@ trib_status trib_device_get_memory(trib_device *device, trib_memory_stats *out, 
         out->allocations = stats.allocations;
         out->device_allocations = stats.device_allocations;
         out->out_of_memory = stats.out_of_memory;
+        out->from_central = stats.from_central;
+        out->from_device = stats.from_device;
+        out->from_donation = stats.from_donation;
+        out->from_freeing = stats.from_freeing;
+        out->from_waiting = stats.from_waiting;
+        out->segments = stats.segments;
+        out->central = stats.central;
+        out->central_largest_run = stats.central_largest_run;
+        return TRIB_OK;
+}
+
+trib_status trib_device_describe_memory(trib_device *device, char *text, size_t size,
+                                        size_t *needed, trib_error *err)
+{
+        trib_status status = trib__check_handle(device, "device", err);
+
+        if (status == TRIB_OK)
+                status = trib__check_handle(needed, "needed", err);
+        if (status == TRIB_OK && size > 0)
+                status = trib__check_handle(text, "text", err);
+        if (status == TRIB_OK)
+                *needed = (size_t)trib__memory_describe(device->memory, text, size) + 1;
+        return status;
+}
+
+trib_status trib_device_trim(trib_device *device, uint64_t *freed, trib_error *err)
+{
+        trib_status status = trib__check_handle(device, "device", err);
+        uint64_t    bytes;
+
+        if (status != TRIB_OK)
+                return status;
+        (void)trib__stream_pool_trim(device->pool);
+        bytes = trib__memory_trim(device->memory);
+        if (freed != NULL)
+                *freed = bytes;
         return TRIB_OK;
 }
 
