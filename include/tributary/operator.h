@@ -22,7 +22,10 @@ typedef enum trib_concurrency {
  * infer_shape agreed to. Called from whatever thread runs the request, without any lock held.
  * It must not call trib_infer, trib_wait, trib_session_prepare or trib_session_close (they return
  * TRIB_REENTRANT).
- * Returns 0, or any other number, which fails the request with TRIB_USER_OPERATOR. */
+ * Returns 0, or any other number, which fails the request with TRIB_USER_OPERATOR. It should
+ * return: where the thread ends inside of it (pthread_exit, a cancellation), the library gets its
+ * stream back and goes on, on devices that compute on the calling thread (cpu:0); a simulated
+ * device would lose its own thread. The same holds for infer_shape, on every device. */
 typedef int (*trib_operator_run)(void *context, const trib_tensor *inputs, int n_inputs,
                                  const trib_tensor *output);
 

@@ -57,6 +57,8 @@ typedef struct trib_session_options {
  * (TRIB_REENTRANT). It may come before trib_submit has returned. It may come after trib_wait has:
  * for a request that was cancelled or ran out of time in the queue, only when a worker gets to it.
  * So `context` must live until the call has returned; trib_session_close waits for all of them.
+ * A callback should return: one that ends its thread does not end the worker, which goes on in a
+ * new thread, but it costs one.
  * Without a handle (trib_submit with out NULL) `request` is valid during the call only, and not to
  * be released. */
 typedef void (*trib_request_done)(void *context, trib_request *request, trib_status status);
@@ -107,7 +109,8 @@ typedef struct trib_plan_info {
  * Ownership: *out is the caller's, until trib_session_close; it keeps the model open.
  * Threads: any.   Blocks: no.
  * Errors: TRIB_INVALID_ARGUMENT, TRIB_UNSUPPORTED (a precision or policy that the device has
- * not), TRIB_OUT_OF_MEMORY, TRIB_SYSTEM, TRIB_FORKED; *out is then NULL.   Since: 0.1 */
+ * not), TRIB_OUT_OF_MEMORY, TRIB_BUSY (1,024 sessions are open), TRIB_SYSTEM, TRIB_FORKED; *out
+ * is then NULL.   Since: 0.1 */
 TRIB_API TRIB_MUST_USE trib_status trib_session_open(trib_model *model,
                                                      const trib_session_options *options,
                                                      trib_session **out, trib_error *err);
@@ -116,10 +119,11 @@ TRIB_API TRIB_MUST_USE trib_status trib_session_open(trib_model *model,
  * frees the session. NULL is fine. Requests not yet released stay valid until they are.
  * Ownership: ends the caller's, unless TRIB_BUSY: then the session stays, closing, and close can
  * be called again.
- * Threads: any but a callback, once at a time. Calls of other threads that are inside the session
- * are waited for; none may begin at the same time as close, or later.
+ * Threads: any but a callback. Calls of other threads that are inside the session are waited for;
+ * those that begin at the same time as close, or later, get TRIB_CLOSED, a second close too.
  * Blocks: until running requests are done, at most close_timeout_ns.
- * Errors: TRIB_BUSY, TRIB_REENTRANT, TRIB_FORKED.   Since: 0.1 */
+ * Errors: TRIB_BUSY (also while another call closes the session), TRIB_CLOSED, TRIB_REENTRANT,
+ * TRIB_FORKED.   Since: 0.1 */
 TRIB_API trib_status trib_session_close(trib_session *session, trib_error *err);
 
 /* What: builds the plan for inputs of these shapes and dtypes (data may be NULL) ahead of the
@@ -189,7 +193,8 @@ TRIB_API void trib_request_release(trib_request *request);
 
 /* What: what the session has done so far.
  * Ownership: *out is filled.   Threads: any.   Blocks: no.
- * Errors: TRIB_INVALID_ARGUMENT.   Since: 0.1 */
+ * Errors: TRIB_CLOSED (not while it is closing), TRIB_INVALID_ARGUMENT, TRIB_FORKED.
+ * Since: 0.1 */
 TRIB_API TRIB_MUST_USE trib_status trib_session_get_stats(const trib_session *session,
                                                           trib_session_stats *out,
                                                           trib_error *err);

@@ -20,6 +20,7 @@ typedef struct trib_stream trib_stream;
 typedef struct trib_event {
         trib_stream *stream;
         uint64_t     value;
+        uint64_t     since; /* the event tells how the work behind this value ended          */
 } trib_event;
 
 /* A counted piece of device memory, by number: a released buffer's number is never valid again,
@@ -31,7 +32,9 @@ typedef struct trib_buffer {
 /* What: leases a stream to the caller, beside the one that the thread uses for trib_infer.
  * Ownership: *out is the caller's until trib_stream_release; it keeps the device open.
  * Threads: any. The lease may move to another thread, but one thread uses it at a time.
- * Blocks: while every stream is leased, at most timeout_ns (0: not at all).
+ * It is not the thread's: one that ends without giving it back keeps it leased.
+ * Blocks: while every stream is leased, at most timeout_ns (0: not at all); in order of arrival,
+ * together with the threads that wait for a stream for a request.
  * Errors: TRIB_NO_STREAM, TRIB_INVALID_ARGUMENT, TRIB_OUT_OF_MEMORY, TRIB_DEVICE_ERROR,
  * TRIB_FORKED; *out is then NULL.   Since: 0.1 */
 TRIB_API TRIB_MUST_USE trib_status trib_stream_acquire(trib_device *device, uint64_t timeout_ns,
@@ -56,13 +59,15 @@ TRIB_API TRIB_MUST_USE trib_status trib_stream_record(trib_stream *stream, trib_
 TRIB_API TRIB_MUST_USE trib_status trib_stream_wait_event(trib_stream *stream, trib_event event,
                                                           uint64_t timeout_ns, trib_error *err);
 
-/* What: TRIB_OK if the event is reached, else TRIB_PENDING.
+/* What: TRIB_OK if the event is reached, else TRIB_PENDING; the failure of the first copy that
+ * failed between the event recorded before on this lease and this one, if any did.
  * Ownership: nothing.   Threads: any, while the device is open.   Blocks: no.
  * Errors: TRIB_INVALID_ARGUMENT, TRIB_DEVICE_ERROR or TRIB_DEVICE_LOST if it never will be.
  * Since: 0.1 */
 TRIB_API TRIB_MUST_USE trib_status trib_event_query(trib_event event, trib_error *err);
 
-/* What: waits until the event is reached.
+/* What: waits until the event is reached, then tells what trib_event_query tells. What a failed
+ * copy was to write is undefined.
  * Ownership: nothing.   Threads: any, while the device is open.
  * Blocks: at most timeout_ns (UINT64_MAX: no limit).
  * Errors: TRIB_TIMED_OUT, TRIB_INVALID_ARGUMENT, TRIB_DEVICE_ERROR, TRIB_DEVICE_LOST,

@@ -239,7 +239,7 @@ static void model_free(trib_model *model)
 {
         for (uint32_t i = 0; model->handles != NULL && i < model->graph.n_constants; i++) {
                 if (model->handles[i] != 0)
-                        (void)trib__memory_release(model->device->memory, model->handles[i],
+                        (void)trib__memory_release(model->device->memory, model->handles[i], 0,
                                                    NULL);
         }
         trib__free(model->handles);
@@ -310,7 +310,7 @@ static trib_status upload_constant(trib_model *model, uint32_t index,
         uint64_t    size;
         trib_status status;
 
-        status = trib__memory_alloc(model->device->memory, stream->index, from->bytes,
+        status = trib__memory_alloc(model->device->memory, stream->index, from->bytes, 0,
                                     &model->handles[index], err);
         if (status == TRIB_OK)
                 status = trib__memory_lookup(model->device->memory, model->handles[index],

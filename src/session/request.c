@@ -13,12 +13,14 @@
  *
  * One mutex guards the list, the spare records and the counts. No callback, run or allocation
  * happens under it. */
+#include <pthread.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/trace.h"
 #include "session/session_priv.h"
 
 enum request_state { REQUEST_QUEUED, REQUEST_RUNNING, REQUEST_ENDING, REQUEST_DONE };
@@ -41,9 +43,21 @@ struct trib_request {
         trib_error       failure;
 };
 
+/* A worker thread. A user's operator or callback that ends the thread does not end the worker:
+ * another thread takes its place, and ends the request or goes on behind the callback. */
+struct worker {
+        struct request_queue *queue;
+        struct trib__thread   thread;
+        bool                  has_thread; /* under the mutex */
+
+        /* The worker's own. */
+        trib_request *request; /* in hand */
+        bool          is_called; /* its callback has been called */
+};
+
 struct request_queue {
         /* Fixed. */
-        trib_session *session; /* not to be touched once stopped and joined */
+        struct trib__session *session; /* not to be touched once stopped and joined */
         uint32_t      max_queued;
         uint32_t      n_inputs, n_outputs;
 
@@ -58,7 +72,7 @@ struct request_queue {
         uint32_t             n_queued;
         uint32_t             n_workers, n_running;
         bool                 is_stopping, is_starting, is_started, is_joined;
-        struct trib__thread *workers;
+        struct worker       *workers;
 };
 
 static _Thread_local uint32_t callback_depth;
@@ -68,7 +82,7 @@ bool trib__is_in_callback(void)
         return callback_depth > 0;
 }
 
-trib_status trib__requests_create(trib_session *session, struct request_queue **out,
+trib_status trib__requests_create(struct trib__session *session, struct request_queue **out,
                                   trib_error *err)
 {
         struct request_queue *queue = trib__calloc("requests.create", 1, sizeof(*queue));
@@ -93,6 +107,7 @@ trib_status trib__requests_create(trib_session *session, struct request_queue **
         status = trib__cond_init(&queue->left, err);
         if (status != TRIB_OK)
                 goto fail_left;
+        TRIB__TRACE(QUEUE_OPEN, queue, TRIB__TRACE_ADDRESS(session), queue->max_queued);
         *out = queue;
         return TRIB_OK;
 
@@ -116,6 +131,7 @@ static void queue_drop(struct request_queue *queue)
         /* AcqRel: the last one frees what all have used. */
         if (trib__fetch_sub_acqrel_u64(&queue->refs, 1) != 1)
                 return;
+        TRIB__TRACE(QUEUE_FREE, queue, 0);
         while (queue->spares != NULL) {
                 trib_request *spare = queue->spares;
 
@@ -134,9 +150,11 @@ static void request_drop(trib_request *request)
 {
         struct request_queue *queue = request->queue;
 
+        TRIB__TRACE(REQUEST_DROP, request, 0);
         /* AcqRel: the last holder reuses what both have used. */
         if (trib__fetch_sub_acqrel_u32(&request->holders, 1) != 1)
                 return;
+        TRIB__TRACE(REQUEST_SPARE, request, 0);
         trib__lock(&queue->mutex);
         request->next = queue->spares;
         queue->spares = request;
@@ -151,12 +169,16 @@ static bool win(trib_request *request, enum request_state to)
 
         /* AcqRel: acquire pairs with the release of the mutex in submit, for one who did not take
          * the mutex; the winner alone goes on. */
-        return trib__cas_acqrel_u32(&request->state, &expected, (uint32_t)to);
+        if (!trib__cas_acqrel_u32(&request->state, &expected, (uint32_t)to))
+                return false;
+        TRIB__TRACE(REQUEST_WIN, request, (uint64_t)to);
+        return true;
 }
 
 static void finish(trib_request *request, trib_status status)
 {
         request->status = status;
+        TRIB__TRACE(REQUEST_DONE, request, (uint64_t)status);
         /* Release: pairs with the acquire of whoever sees DONE; status, failure and the outputs
          * are written. */
         trib__store_release_u32(&request->state, REQUEST_DONE);
@@ -169,7 +191,9 @@ static void call_back(trib_request *request)
                 return;
         TRIB__ASSERT_NO_LOCK();
         callback_depth++;
+        TRIB__TRACE(REQUEST_CALL, request, 0);
         request->done(request->context, request, request->status);
+        TRIB__TRACE(REQUEST_CALLED, request, 0);
         callback_depth--;
 }
 
@@ -194,12 +218,30 @@ static void wait_for_done(trib_request *request)
                 (void)trib__word_wait(&request->state, seen, TRIB__NEVER);
 }
 
-static void run_request(struct request_queue *queue, trib_request *request, bool is_stopping)
+/* The end of the request in hand: its callback, unless that has been called. */
+static void end_request(struct worker *self)
 {
-        struct run_args args = { request->inputs, request->outputs, request->n_inputs,
-                                 request->n_outputs, request->deadline };
-        bool            is_ours;
+        trib_request *request = self->request;
 
+        if (!self->is_called) {
+                self->is_called = true;
+                call_back(request);
+        }
+        self->request = NULL;
+        request_drop(request);
+}
+
+static void run_request(struct worker *self, trib_request *request, bool is_stopping)
+{
+        struct request_queue *queue = self->queue;
+        struct run_args     args = { request->inputs, request->outputs, request->n_inputs,
+                                     request->n_outputs, request->deadline };
+        struct session_call call = { queue->session, NULL, TRIB__NO_STREAM_INDEX, NULL,
+                                     true };
+        bool                is_ours;
+
+        self->request = request;
+        self->is_called = false;
         if (is_stopping) {
                 is_ours = turn_away(request, TRIB_CANCELLED, "the session was closed");
         } else if (request->deadline != TRIB__NEVER && trib__now() >= request->deadline) {
@@ -207,15 +249,13 @@ static void run_request(struct request_queue *queue, trib_request *request, bool
         } else {
                 is_ours = win(request, REQUEST_RUNNING);
                 if (is_ours)
-                        finish(request,
-                               trib__session_run(queue->session, &args, &request->failure));
+                        finish(request, trib__session_run(&call, &args, &request->failure));
         }
         /* Whoever else won still needs the session (turn_away), which goes when the workers have
          * left; and the callback needs the status. */
         if (!is_ours)
                 wait_for_done(request);
-        call_back(request);
-        request_drop(request);
+        end_request(self);
 }
 
 /* The first of the queue, taken off; NULL if there is none. */
@@ -228,14 +268,17 @@ static trib_request *take_first_locked(struct request_queue *queue) TRIB__REQUIR
                 if (queue->first == NULL)
                         queue->last = &queue->first;
                 queue->n_queued--;
+                TRIB__TRACE(REQUEST_TAKE, request, TRIB__TRACE_ADDRESS(queue));
         }
         return request;
 }
 
-static void worker(void *argument)
+static void work(struct worker *self)
 {
-        struct request_queue *queue = argument;
+        struct request_queue *queue = self->queue;
 
+        if (self->request != NULL)
+                end_request(self);
         trib__lock(&queue->mutex);
         for (;;) {
                 trib_request *request = take_first_locked(queue);
@@ -248,7 +291,7 @@ static void worker(void *argument)
                         continue;
                 }
                 trib__unlock(&queue->mutex);
-                run_request(queue, request, is_stopping);
+                run_request(self, request, is_stopping);
                 trib__lock(&queue->mutex);
         }
         queue->n_running--;
@@ -256,33 +299,108 @@ static void worker(void *argument)
         trib__unlock(&queue->mutex);
 }
 
+static void worker(void *argument);
+
+/* No thread can be had in place of the one that ends. If it was the last, nobody will run what is
+ * queued, and the next submit tries again to start workers; until that is said, close waits as it
+ * does for a start. */
+static void give_worker_up(struct worker *self)
+{
+        struct request_queue *queue = self->queue;
+        trib_request         *request = self->request;
+
+        end_request(self);
+        trib__lock(&queue->mutex);
+        self->has_thread = false;
+        queue->is_started = --queue->n_running > 0;
+        queue->is_starting = !queue->is_started;
+        while (!queue->is_started && (request = take_first_locked(queue)) != NULL) {
+                trib__unlock(&queue->mutex);
+                self->request = request;
+                self->is_called = false;
+                if (!turn_away(request, TRIB_SYSTEM, "no thread could be started to run it"))
+                        wait_for_done(request);
+                end_request(self);
+                trib__lock(&queue->mutex);
+        }
+        queue->is_starting = false;
+        trib__broadcast(&queue->left);
+        trib__unlock(&queue->mutex);
+}
+
+/* The thread of a worker ends inside of a user's operator or callback. The stream that it has is
+ * given back by its exit hook. */
+static void worker_died(void *argument)
+{
+        struct worker        *self = argument;
+        struct request_queue *queue = self->queue;
+        trib_request         *request = self->request;
+        trib_status           status;
+
+        /* Relaxed: the session, which waits for this worker, holds the queue; but nobody joins this
+         * thread. */
+        (void)trib__fetch_add_relaxed_u64(&queue->refs, 1);
+        if (!self->is_called) {
+                trib__session_count_turned_away(queue->session);
+                finish(request, trib__fail(&request->failure, TRIB_USER_OPERATOR,
+                                           "the thread that ran it ended inside of an operator"));
+        }
+        trib__lock(&queue->mutex);
+        while (queue->is_starting)
+                (void)trib__cond_wait(&queue->left, &queue->mutex, TRIB__NEVER);
+        queue->n_running++; /* for both, until this one has started the other */
+        trib__unlock(&queue->mutex);
+        trib__thread_detach_self();
+        status = trib__thread_start(&self->thread, worker, self, NULL);
+        trib__lock(&queue->mutex);
+        queue->n_running--;
+        trib__broadcast(&queue->left);
+        trib__unlock(&queue->mutex);
+        if (status != TRIB_OK)
+                give_worker_up(self);
+        queue_drop(queue);
+}
+
+static void worker(void *argument)
+{
+        pthread_cleanup_push(worker_died, argument);
+        work(argument);
+        pthread_cleanup_pop(0);
+}
+
 /* Start as many workers as the system allows. The caller has set is_starting. */
 static trib_status start_workers(struct request_queue *queue, trib_error *err)
 {
-        uint32_t             wanted = queue->session->options.workers, made = 0;
-        struct trib__thread *threads = trib__calloc("requests.workers", wanted, sizeof(*threads));
-        trib_status          status = TRIB_OK;
+        uint32_t       wanted = queue->session->options.workers, made = 0;
+        struct worker *workers = trib__calloc("requests.workers", wanted, sizeof(*workers));
+        trib_status    status = TRIB_OK;
 
-        if (threads == NULL)
+        if (workers == NULL)
                 status = trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for %u workers", wanted);
         trib__lock(&queue->mutex);
         queue->n_running = status == TRIB_OK ? wanted : 0;
         trib__unlock(&queue->mutex);
         for (; status == TRIB_OK && made < wanted; made++) {
-                status = trib__thread_start(&threads[made], worker, queue, err);
+                workers[made].queue = queue;
+                workers[made].has_thread = true;
+                status = trib__thread_start(&workers[made].thread, worker, &workers[made], err);
                 if (status != TRIB_OK)
                         break;
         }
         trib__lock(&queue->mutex);
         queue->n_running -= queue->n_running > 0 ? wanted - made : 0;
         queue->n_workers = made;
-        queue->workers = made > 0 ? threads : NULL;
+        if (made > 0) {
+                /* Those of before, if there were any, have all ended. */
+                trib__free(queue->workers);
+                queue->workers = workers;
+        }
         queue->is_started = made > 0;
         queue->is_starting = false;
         trib__broadcast(&queue->left);
         trib__unlock(&queue->mutex);
         if (made == 0)
-                trib__free(threads);
+                trib__free(workers);
         return made > 0 ? TRIB_OK : status;
 }
 
@@ -317,18 +435,21 @@ void trib__requests_stop(struct request_queue *queue)
 
 bool trib__requests_join(struct request_queue *queue, uint64_t deadline)
 {
+        struct worker nobody = { .queue = queue };
         trib_request *request;
         bool          is_in_time = true, must_join;
 
         trib__lock(&queue->mutex);
-        while (queue->n_running > 0 && is_in_time)
+        while ((queue->n_running > 0 || queue->is_starting) && is_in_time)
                 is_in_time = trib__cond_wait(&queue->left, &queue->mutex, deadline);
-        is_in_time = queue->n_running == 0;
+        is_in_time = queue->n_running == 0 && !queue->is_starting;
         must_join = is_in_time && !queue->is_joined;
         queue->is_joined = is_in_time;
         trib__unlock(&queue->mutex);
-        for (uint32_t i = 0; must_join && i < queue->n_workers; i++)
-                trib__thread_join(&queue->workers[i]);
+        for (uint32_t i = 0; must_join && i < queue->n_workers; i++) {
+                if (queue->workers[i].has_thread)
+                        trib__thread_join(&queue->workers[i].thread);
+        }
         /* Only if no worker could be started is anything left. */
         while (is_in_time) {
                 trib__lock(&queue->mutex);
@@ -336,7 +457,7 @@ bool trib__requests_join(struct request_queue *queue, uint64_t deadline)
                 trib__unlock(&queue->mutex);
                 if (request == NULL)
                         break;
-                run_request(queue, request, true);
+                run_request(&nobody, request, true);
         }
         return is_in_time;
 }
@@ -393,6 +514,7 @@ static trib_status enqueue(struct request_queue *queue, trib_request *request, t
                 *queue->last = request;
                 queue->last = &request->next;
                 queue->n_queued++;
+                TRIB__TRACE(REQUEST_QUEUE, request, TRIB__TRACE_ADDRESS(queue));
                 trib__signal(&queue->changed);
         }
         trib__unlock(&queue->mutex);
@@ -404,8 +526,9 @@ static trib_status enqueue(struct request_queue *queue, trib_request *request, t
         return TRIB_OK;
 }
 
-static trib_status read_options(const trib_session *session, const trib_request_options *from,
-                                trib_request_options *to, trib_error *err)
+static trib_status read_options(const struct trib__session *session,
+                                const trib_request_options *from, trib_request_options *to,
+                                trib_error *err)
 {
         const struct trib__graph *graph = &session->model->graph;
         trib_status               status;
@@ -429,7 +552,7 @@ static trib_status read_options(const trib_session *session, const trib_request_
         return TRIB_OK;
 }
 
-static trib_status submit(trib_session *session, const trib_request_options *options,
+static trib_status submit(struct trib__session *session, const trib_request_options *options,
                           trib_request **out, trib_error *err)
 {
         trib_request *request = take_record(session->queue);
@@ -452,6 +575,9 @@ static trib_status submit(trib_session *session, const trib_request_options *opt
         /* Relaxed: nobody else knows the record; the queue's mutex publishes it. */
         trib__store_relaxed_u32(&request->state, REQUEST_QUEUED);
         trib__store_relaxed_u32(&request->holders, out != NULL ? 2 : 1);
+        TRIB__TRACE(REQUEST_NEW, request, TRIB__TRACE_ADDRESS(session->queue), out != NULL ? 2 : 1,
+                    TRIB__TRACE_ADDRESS(request->outputs[0].data), request->done != NULL,
+                    request->deadline != TRIB__NEVER);
         if (out != NULL)
                 *out = request;
         status = enqueue(session->queue, request, err);
@@ -460,38 +586,49 @@ static trib_status submit(trib_session *session, const trib_request_options *opt
                         *out = NULL;
                 /* Relaxed: it never came into the queue. */
                 trib__store_relaxed_u32(&request->holders, 1);
+                TRIB__TRACE(REQUEST_REFUSE, request, 0);
                 request_drop(request);
         }
         return status;
 }
 
-trib_status trib_submit(trib_session *session, const trib_request_options *options,
-                        trib_request **out, trib_error *err)
+static trib_status check_and_submit(struct trib__session *session,
+                                    const trib_request_options *options, trib_request **out,
+                                    trib_error *err)
 {
         trib_request_options filled;
-        uint32_t             entry;
-        trib_status          status;
+        trib_status          status = read_options(session, options, &filled, err);
 
-        if (out != NULL)
-                *out = NULL;
-        status = trib__check_handle(session, "session", err);
-        if (status == TRIB_OK)
-                status = read_options(session, options, &filled, err);
         if (status != TRIB_OK)
                 return status;
         if (out == NULL && filled.done == NULL)
                 return trib__fail(err, TRIB_INVALID_ARGUMENT,
                                   "submit needs somewhere to put the request, or a callback");
-        if (!trib__session_enter(session, &entry))
-                return trib__fail(err, TRIB_CLOSED, "the session is closing");
-        status = submit(session, &filled, out, err);
-        trib__session_leave(session, entry);
+        return submit(session, &filled, out, err);
+}
+
+trib_status trib_submit(trib_session *handle, const trib_request_options *options,
+                        trib_request **out, trib_error *err)
+{
+        struct session_call call;
+        trib_status         status;
+
+        if (out != NULL)
+                *out = NULL;
+        status = trib__check_handle(handle, "session", err);
+        if (status != TRIB_OK)
+                return status;
+        if (!trib__session_enter(handle, false, &call))
+                return trib__fail(err, TRIB_CLOSED, "the session is closed or closing");
+        status = check_and_submit(call.session, options, out, err);
+        trib__session_leave(&call);
         return status;
 }
 
 /* The end of a request that is DONE. */
 static trib_status outcome(const trib_request *request, trib_error *err)
 {
+        TRIB__TRACE(REQUEST_SEEN, request, (uint64_t)request->status);
         if (request->status != TRIB_OK && err != NULL)
                 *err = request->failure;
         return request->status;
@@ -547,8 +684,10 @@ trib_status trib_cancel(trib_request *request, trib_error *err)
 
         if (status != TRIB_OK)
                 return status;
-        if (turn_away(request, TRIB_CANCELLED, "cancelled before it ran"))
+        if (turn_away(request, TRIB_CANCELLED, "cancelled before it ran")) {
+                TRIB__TRACE(REQUEST_CANCEL, request, 0);
                 return TRIB_OK;
+        }
         /* Acquire: pairs with the release in finish. */
         seen = trib__load_acquire_u32(&request->state);
         if (seen == REQUEST_DONE && request->status != TRIB_OK)

@@ -3,11 +3,13 @@
  *
  * In the steady state (same shapes as this session's last request on the stream) it takes no lock,
  * allocates nothing and writes no cache line that another running thread writes. */
+#include <pthread.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/trace.h"
 #include "session/session_priv.h"
 
 #define MAX_STACK_PORTS 8
@@ -15,7 +17,7 @@
 
 /* One request on its way. */
 struct run {
-        trib_session           *session;
+        struct trib__session   *session;
         const struct run_args  *args;
         struct trib_stream     *stream;
         struct session_slot    *slot;
@@ -97,10 +99,63 @@ static trib_status explain(const trib_tensor *view, const struct trib__operand *
                           trib__shape_text(&wanted, two, sizeof(two)));
 }
 
-/* Not the plan of last time: find or build the one for these shapes. */
+/* Make `executable` the slot's first; those before place `from` move back by one. Gives the one
+ * that was at `from`. */
+static struct trib__executable *put_first(struct session_slot *slot, uint32_t from,
+                                          struct trib__executable *executable)
+{
+        struct trib__executable *moved = slot->executable;
+
+        slot->executable = executable;
+        for (uint32_t i = 0; i < from; i++) {
+                struct trib__executable *next = slot->older[i];
+
+                slot->older[i] = moved;
+                moved = next;
+        }
+        return moved;
+}
+
+/* The plan of these shapes among the slot's older ones, made its first; or NULL. */
+static struct trib__executable *recall_plan(struct run *run)
+{
+        struct session_slot *slot = run->slot;
+
+        for (uint32_t i = 0; i < SLOT_PLANS - 1 && slot->older[i] != NULL; i++) {
+                struct trib__executable *older = slot->older[i];
+
+                if (are_matches(run->args->inputs, older->plan->inputs, older->plan->n_inputs)) {
+                        (void)put_first(slot, i + 1, older);
+                        return older;
+                }
+        }
+        return NULL;
+}
+
+/* Keep a plan that the cache gave us, as the slot's first. */
+static void keep_plan(struct run *run, struct trib__executable *executable)
+{
+        struct trib__session *session = run->session;
+        struct session_slot *slot = run->slot;
+        uint32_t             room = SLOT_PLANS - 1, at;
+
+        if (session->options.max_plans < SLOT_PLANS)
+                room = session->options.max_plans - 1;
+        /* It is here already if it was asked for with a view that it does not take. */
+        for (at = 0; at < room && slot->older[at] != NULL && slot->older[at] != executable;)
+                at++;
+        if (slot->executable == executable)
+                trib__plan_cache_put(session->plans, executable);
+        else
+                trib__plan_cache_put(session->plans,
+                                     put_first(slot, at < room ? at + 1 : room, executable));
+}
+
+/* Not the plan of last time, nor of one of the times before: find or build the one for these
+ * shapes. */
 static trib_status find_plan(struct run *run, trib_error *err)
 {
-        trib_session       *session = run->session;
+        struct trib__session *session = run->session;
         uint32_t            n_inputs = session->model->graph.n_inputs;
         struct trib__shape  on_stack[MAX_STACK_PORTS];
         struct trib__shape *shapes = on_stack;
@@ -111,19 +166,18 @@ static trib_status find_plan(struct run *run, trib_error *err)
                 if (shapes == NULL)
                         return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for shapes");
         }
+        /* Freed also when the thread ends inside of an operator's infer_shape. */
+        pthread_cleanup_push(trib__free, shapes != on_stack ? shapes : NULL);
         status = trib__session_shapes(session, run->args->inputs, run->args->n_inputs, shapes,
                                       err);
         if (status == TRIB_OK)
                 status = trib__plan_cache_get(session->plans, shapes, run->args->deadline,
                                               &run->executable, err);
-        if (shapes != on_stack)
-                trib__free(shapes);
+        pthread_cleanup_pop(1);
         if (status != TRIB_OK)
                 return status;
         run->is_measured = false; /* a build is no request's usual cost */
-        if (run->slot->executable != NULL)
-                trib__plan_cache_put(session->plans, run->slot->executable);
-        run->slot->executable = run->executable;
+        keep_plan(run, run->executable);
         run->slot->stream = run->stream;
         return TRIB_OK;
 }
@@ -133,7 +187,7 @@ static trib_status prepare(struct run *run, trib_error *err)
         const struct run_args    *args = run->args;
         const struct trib__graph *graph = &run->session->model->graph;
         const struct trib__plan  *plan;
-        trib_status               status;
+        trib_status               status = TRIB_OK;
 
         if (args->n_inputs != (int)graph->n_inputs || args->n_outputs != (int)graph->n_outputs)
                 return trib__fail(err, TRIB_INVALID_ARGUMENT,
@@ -143,7 +197,9 @@ static trib_status prepare(struct run *run, trib_error *err)
         run->executable = run->slot->executable;
         if (run->executable == NULL ||
             !are_matches(args->inputs, run->executable->plan->inputs, graph->n_inputs)) {
-                status = find_plan(run, err);
+                run->executable = recall_plan(run);
+                if (run->executable == NULL)
+                        status = find_plan(run, err);
                 if (status != TRIB_OK)
                         return status;
                 /* The shapes fit now; strides and memory may still not. */
@@ -185,6 +241,8 @@ static trib_status stage(struct run *run, const void **inputs, void **outputs, t
         char                    *at = NULL;
         trib_status              status;
 
+        TRIB__TRACE(RUN_TOUCH, run->session, TRIB__TRACE_ADDRESS(run->stream),
+                    TRIB__TRACE_ADDRESS(run->args->outputs[0].data));
         if (is_direct(run)) {
                 for (uint32_t i = 0; i < plan->n_inputs; i++)
                         inputs[i] = run->args->inputs[i].data;
@@ -217,6 +275,8 @@ static void unstage(struct run *run, void *const *outputs)
 
         if (is_direct(run))
                 return;
+        TRIB__TRACE(RUN_TOUCH, run->session, TRIB__TRACE_ADDRESS(run->stream),
+                    TRIB__TRACE_ADDRESS(run->args->outputs[0].data));
         for (uint32_t i = 0; i < plan->n_outputs; i++)
                 memcpy(run->args->outputs[i].data, outputs[i], plan->outputs[i].bytes);
         end_share(run, TIME_COPY);
@@ -248,7 +308,8 @@ static trib_status launch(struct run *run, const void **inputs, void **outputs, 
         uint64_t                    value;
         trib_status                 status;
 
-        status = trib__stream_slab(run->stream, run->executable->slab_bytes, &args.slab, err);
+        status = trib__stream_slab(run->stream, run->executable->slab_bytes, run->args->deadline,
+                                   &args.slab, err);
         if (status == TRIB_OK)
                 status = stage(run, inputs, outputs, err);
         if (status != TRIB_OK)
@@ -272,12 +333,13 @@ static trib_status launch(struct run *run, const void **inputs, void **outputs, 
         return status;
 }
 
-/* prepare and launch, with room for the addresses. */
+/* prepare and launch, with room for the addresses: the slot's, if they are many, so that a thread
+ * which dies in an operator leaves no memory behind. */
 static trib_status execute(struct run *run, trib_error *err)
 {
         const void  *inputs_on_stack[MAX_STACK_PORTS];
         void        *outputs_on_stack[MAX_STACK_PORTS];
-        void        *room;
+        void       **room = run->slot->addresses;
         uint32_t     n_in = run->session->model->graph.n_inputs;
         uint32_t     n_out = run->session->model->graph.n_outputs;
         trib_status  status = prepare(run, err);
@@ -286,12 +348,12 @@ static trib_status execute(struct run *run, trib_error *err)
                 return status;
         if (n_in <= MAX_STACK_PORTS && n_out <= MAX_STACK_PORTS)
                 return launch(run, inputs_on_stack, outputs_on_stack, err);
-        room = trib__calloc("session.addresses", (size_t)n_in + n_out, sizeof(void *));
+        if (room == NULL)
+                room = trib__calloc("session.addresses", (size_t)n_in + n_out, sizeof(void *));
         if (room == NULL)
                 return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for addresses");
-        status = launch(run, room, (void **)room + n_in, err);
-        trib__free(room);
-        return status;
+        run->slot->addresses = room;
+        return launch(run, (const void **)room, room + n_in, err);
 }
 
 /* One writer per slot, the holder of the lease, so a load and a store are enough. */
@@ -327,45 +389,78 @@ static bool is_turn(uint32_t every)
         return true;
 }
 
-void trib__session_count_turned_away(trib_session *session)
+void trib__session_count_turned_away(struct trib__session *session)
 {
         /* Relaxed: a statistic. */
         (void)trib__fetch_add_relaxed_u64(&session->turned_away, 1);
 }
 
-trib_status trib__session_run(trib_session *session, const struct run_args *args,
+/* The call has no stream yet, or one that has to be made. From then on the lease counts it. */
+static trib_status find_stream(struct session_call *call, uint64_t deadline, trib_error *err)
+{
+        struct trib__session *session = call->session;
+        trib_status           status;
+
+        if (call->index == TRIB__NO_STREAM_INDEX) {
+                status = trib__stream_lease_for(session->device->pool, session->tag, deadline,
+                                                &call->stream, err);
+                if (status != TRIB_OK) {
+                        trib__session_count_turned_away(session);
+                        return status;
+                }
+                call->index = call->stream->index;
+                trib__session_leave(call);
+                return TRIB_OK;
+        }
+        status = trib__stream_make(session->device->pool, call->index, &call->stream, err);
+        if (status != TRIB_OK) {
+                trib__session_count_turned_away(session);
+                TRIB__TRACE(SESSION_LEAVE, session, 0);
+                trib__stream_untake(session->place, call->index);
+        }
+        return status;
+}
+
+trib_status trib__session_run(struct session_call *call, const struct run_args *args,
                               trib_error *err)
 {
         struct run  run;
         trib_status status;
 
-        run.session = session;
+        run.session = call->session;
         run.args = args;
         run.is_hung = false;
-        run.is_measured = is_turn(session->options.measure_every);
+        run.is_measured = is_turn(run.session->options.measure_every);
         if (run.is_measured) {
                 memset(run.times, 0, sizeof(run.times));
                 run.mark = trib__now();
         }
-        status = trib__stream_lease(session->device->pool, args->deadline, &run.stream, err);
-        if (status != TRIB_OK) {
-                trib__session_count_turned_away(session);
-                return status;
+        if (call->stream == NULL) {
+                status = find_stream(call, args->deadline, err);
+                if (status != TRIB_OK)
+                        return status;
         }
-        run.slot = &session->slots[run.stream->index];
+        run.stream = call->stream;
+        TRIB__TRACE(RUN_BEGIN, run.session, TRIB__TRACE_ADDRESS(run.stream));
+        run.slot = &run.session->slots[call->index];
         end_share(&run, TIME_ADMISSION);
         status = execute(&run, err);
         count_request(&run, status);
+        TRIB__TRACE(RUN_END, run.session, TRIB__TRACE_ADDRESS(run.stream), (uint64_t)status);
+        if (!call->is_own)
+                TRIB__TRACE(SESSION_LEAVE, run.session, 0);
+        /* The session may be gone when the lease has ended. */
         trib__stream_return(run.stream, run.is_hung);
         return status;
 }
 
-trib_status trib_infer(trib_session *session, const trib_tensor *inputs, int n_inputs,
+trib_status trib_infer(trib_session *handle, const trib_tensor *inputs, int n_inputs,
                        const trib_tensor *outputs, int n_outputs, trib_error *err)
 {
-        struct run_args args = { inputs, outputs, n_inputs, n_outputs, TRIB__NEVER };
-        uint32_t        entry;
-        trib_status     status = trib__check_handle(session, "session", err);
+        struct run_args     args = { inputs, outputs, n_inputs, n_outputs, TRIB__NEVER };
+        struct session_call call;
+        uint64_t            timeout;
+        trib_status         status = trib__check_handle(handle, "session", err);
 
         if (status == TRIB_OK)
                 status = trib__check_may_wait(err);
@@ -373,11 +468,12 @@ trib_status trib_infer(trib_session *session, const trib_tensor *inputs, int n_i
                 return status;
         if (inputs == NULL || outputs == NULL)
                 return trib__fail(err, TRIB_INVALID_ARGUMENT, "inputs or outputs is NULL");
-        if (!trib__session_enter(session, &entry))
-                return trib__fail(err, TRIB_CLOSED, "the session is closing");
-        if (session->options.timeout_ns != 0)
-                args.deadline = trib__deadline_after(session->options.timeout_ns);
-        status = trib__session_run(session, &args, err);
-        trib__session_leave(session, entry);
+        if (!trib__session_enter_leased(handle, &call))
+                return trib__fail(err, TRIB_CLOSED, "the session is closed or closing");
+        timeout = call.session->options.timeout_ns;
+        if (timeout != 0)
+                args.deadline = trib__deadline_after(timeout);
+        status = trib__session_run(&call, &args, err);
+        trib__session_leave(&call);
         return status;
 }

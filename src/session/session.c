@@ -2,14 +2,16 @@
 /* session.c: opening, closing and describing sessions. The request path is run.c, submitted
  * requests are request.c.
  *
- * OPEN -> DRAINING -> freed. A call counts itself in, then looks at the state; close sets the
- * state, then looks at the counts. Both do so with sequentially consistent operations, so one of
- * them sees the other. The counts are spread over the slots. No locks here. */
+ * Who is inside is counted in session_table.c. When nobody is and the workers have ended, close
+ * waits until the device is past the session's work, then frees. At its deadline it frees nothing:
+ * the session stays, refusing requests. No locks here. */
+#include <pthread.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/trace.h"
 #include "session/session_priv.h"
 
 #define DEFAULT_CLOSE_TIMEOUT_NS (UINT64_C(30) * 1000 * 1000 * 1000)
@@ -59,7 +61,7 @@ static trib_status read_options(const trib_session_options *from, const trib_dev
         return TRIB_OK;
 }
 
-static trib_status open_parts(trib_session *session, trib_error *err)
+static trib_status open_parts(struct trib__session *session, trib_error *err)
 {
         struct trib__plan_cache_params params = { 0 };
         trib_status                    status;
@@ -79,11 +81,15 @@ static trib_status open_parts(trib_session *session, trib_error *err)
 }
 
 /* Tolerates a half-opened session. Nothing runs in it any more. */
-static void session_free(trib_session *session)
+static void session_free(struct trib__session *session)
 {
         for (uint32_t i = 0; i < TRIB__MAX_STREAMS; i++) {
-                if (session->slots[i].executable != NULL)
-                        trib__plan_cache_put(session->plans, session->slots[i].executable);
+                struct session_slot *slot = &session->slots[i];
+
+                trib__plan_cache_put(session->plans, slot->executable);
+                for (uint32_t k = 0; k < SLOT_PLANS - 1; k++)
+                        trib__plan_cache_put(session->plans, slot->older[k]);
+                trib__free(slot->addresses);
         }
         trib__requests_destroy(session->queue);
         trib__plan_cache_destroy(session->plans);
@@ -94,9 +100,9 @@ static void session_free(trib_session *session)
 trib_status trib_session_open(trib_model *model, const trib_session_options *options,
                               trib_session **out, trib_error *err)
 {
-        trib_session_options filled;
-        trib_session        *session;
-        trib_status          status = trib__check_handle(out, "out", err);
+        trib_session_options  filled;
+        struct trib__session *session;
+        trib_status           status = trib__check_handle(out, "out", err);
 
         if (status != TRIB_OK)
                 return status;
@@ -115,47 +121,20 @@ trib_status trib_session_open(trib_model *model, const trib_session_options *opt
         session->options = filled;
         trib__model_hold(model);
         status = open_parts(session, err);
-        if (status != TRIB_OK) {
+        TRIB__TRACE(SESSION_OPEN, session, TRIB__TRACE_ADDRESS(session->queue),
+                    TRIB__TRACE_ADDRESS(session->plans),
+                    TRIB__TRACE_ADDRESS(session->device->pool));
+        if (status == TRIB_OK)
+                status = trib__session_seat(session, out, err);
+        if (status != TRIB_OK)
                 session_free(session);
-                return status;
-        }
-        *out = session;
-        return TRIB_OK;
-}
-
-bool trib__session_enter(trib_session *session, uint32_t *entry)
-{
-        *entry = trib__stream_hint(session->device->pool);
-        /* SeqCst: count, then look at the state; see the top of the file. */
-        (void)trib__fetch_add_seqcst_u32(&session->slots[*entry].inside, 1);
-        if (trib__load_seqcst_u32(&session->state) == SESSION_OPEN)
-                return true;
-        trib__session_leave(session, *entry);
-        return false;
-}
-
-void trib__session_leave(trib_session *session, uint32_t entry)
-{
-        /* SeqCst: includes the release for close, which frees what this call used. After this the
-         * session may be gone. */
-        (void)trib__fetch_add_seqcst_u32(&session->slots[entry].inside, UINT32_MAX);
-}
-
-/* Whether no call is inside the session. */
-static bool is_left(const trib_session *session)
-{
-        for (uint32_t i = 0; i < TRIB__MAX_STREAMS; i++) {
-                /* SeqCst: after the state was set; see the top of the file. */
-                if (trib__load_seqcst_u32(&session->slots[i].inside) != 0)
-                        return false;
-        }
-        return true;
+        return status;
 }
 
 /* Whether nothing of the session is still on the device: a request that ran out of time may be,
  * unless the device is lost, which touches nothing any more. Nobody is inside any more, so the
  * slots stand still. */
-static bool is_off_device(const trib_session *session)
+static bool is_off_device(const struct trib__session *session)
 {
         const struct trib__backend *backend = session->device->backend;
 
@@ -172,8 +151,8 @@ static bool is_off_device(const trib_session *session)
 }
 
 /* Look every 200 us: requests take no notice of close, so that their path stays short. */
-static bool wait_until(bool (*is_true)(const trib_session *), const trib_session *session,
-                       uint64_t deadline)
+static bool wait_until(bool (*is_true)(const struct trib__session *),
+                       const struct trib__session *session, uint64_t deadline)
 {
         trib__atomic_u32 nobody = { 0 };
 
@@ -185,31 +164,43 @@ static bool wait_until(bool (*is_true)(const trib_session *), const trib_session
         return true;
 }
 
-trib_status trib_session_close(trib_session *session, trib_error *err)
+/* Callers first: one of them may just be starting the workers. And once more behind the workers: a
+ * thread of theirs that died in a request ends its lease after it has ended as a worker. */
+static bool drain(struct trib__session *session)
 {
-        uint64_t    deadline;
-        trib_status status;
+        uint64_t deadline = trib__deadline_after(session->options.close_timeout_ns);
 
-        if (session == NULL)
+        trib__requests_stop(session->queue);
+        return wait_until(trib__session_is_left, session, deadline) &&
+               trib__requests_join(session->queue, deadline) &&
+               wait_until(trib__session_is_left, session, deadline) &&
+               wait_until(is_off_device, session, deadline);
+}
+
+trib_status trib_session_close(trib_session *handle, trib_error *err)
+{
+        struct trib__session *session;
+        uint64_t              timeout;
+        bool                  is_drained;
+        trib_status           status;
+
+        if (handle == NULL)
                 return TRIB_OK;
-        status = trib__check_handle(session, "session", err);
+        status = trib__check_handle(handle, "session", err);
         if (status == TRIB_OK)
                 status = trib__check_may_wait(err);
+        if (status == TRIB_OK)
+                status = trib__session_close_begin(handle, &session, err);
         if (status != TRIB_OK)
                 return status;
-        /* SeqCst: see the top of the file. */
-        trib__store_seqcst_u32(&session->state, SESSION_DRAINING);
-        trib__requests_stop(session->queue);
-        deadline = trib__deadline_after(session->options.close_timeout_ns);
-        /* Callers first: one of them may just be starting the workers. */
-        if (!wait_until(is_left, session, deadline) ||
-            !trib__requests_join(session->queue, deadline) ||
-            !wait_until(is_off_device, session, deadline))
+        timeout = session->options.close_timeout_ns;
+        is_drained = drain(session);
+        trib__session_close_end(session, is_drained);
+        if (!is_drained)
                 return trib__fail(err, TRIB_BUSY,
                                   "requests still run after %llu ms: the session stays, refusing "
                                   "new ones; close it again later",
-                                  (unsigned long long)(session->options.close_timeout_ns /
-                                                       1000000));
+                                  (unsigned long long)(timeout / 1000000));
         session_free(session);
         return TRIB_OK;
 }
@@ -231,7 +222,7 @@ static void check_dims(const struct trib__port *port, const struct trib__shape *
                                  trib__shape_text(wanted, two, sizeof(two)));
 }
 
-trib_status trib__session_shapes(const trib_session *session, const trib_tensor *inputs,
+trib_status trib__session_shapes(const struct trib__session *session, const trib_tensor *inputs,
                                  int n_inputs, struct trib__shape *shapes, trib_error *err)
 {
         const struct trib__graph *graph = &session->model->graph;
@@ -274,7 +265,7 @@ static void describe(const struct trib__executable *executable, trib_plan_info *
         info->bytes = executable->plan->bytes;
 }
 
-static trib_status prepare(trib_session *session, const trib_tensor *inputs, int n_inputs,
+static trib_status prepare(struct trib__session *session, const trib_tensor *inputs, int n_inputs,
                            trib_plan_info *info, trib_error *err)
 {
         struct trib__executable *executable;
@@ -284,11 +275,13 @@ static trib_status prepare(trib_session *session, const trib_tensor *inputs, int
         shapes = trib__calloc("session.prepare", session->model->graph.n_inputs, sizeof(*shapes));
         if (shapes == NULL)
                 return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory to prepare a plan");
+        /* Freed also when the thread ends inside of an operator's infer_shape. */
+        pthread_cleanup_push(trib__free, shapes);
         status = trib__session_shapes(session, inputs, n_inputs, shapes, err);
         if (status == TRIB_OK)
                 status = trib__plan_cache_get(session->plans, shapes, TRIB__NEVER, &executable,
                                               err);
-        trib__free(shapes);
+        pthread_cleanup_pop(1);
         if (status != TRIB_OK)
                 return status;
         if (info != NULL)
@@ -297,34 +290,27 @@ static trib_status prepare(trib_session *session, const trib_tensor *inputs, int
         return TRIB_OK;
 }
 
-trib_status trib_session_prepare(trib_session *session, const trib_tensor *inputs, int n_inputs,
+trib_status trib_session_prepare(trib_session *handle, const trib_tensor *inputs, int n_inputs,
                                  trib_plan_info *info, trib_error *err)
 {
-        uint32_t    entry;
-        trib_status status = trib__check_handle(session, "session", err);
+        struct session_call call;
+        trib_status         status = trib__check_handle(handle, "session", err);
 
         if (status == TRIB_OK)
                 status = trib__check_may_wait(err);
         if (status != TRIB_OK)
                 return status;
-        if (!trib__session_enter(session, &entry))
-                return trib__fail(err, TRIB_CLOSED, "the session is closing");
-        status = prepare(session, inputs, n_inputs, info, err);
-        trib__session_leave(session, entry);
+        if (!trib__session_enter(handle, false, &call))
+                return trib__fail(err, TRIB_CLOSED, "the session is closed or closing");
+        status = prepare(call.session, inputs, n_inputs, info, err);
+        trib__session_leave(&call);
         return status;
 }
 
-trib_status trib_session_get_stats(const trib_session *session, trib_session_stats *out,
-                                   trib_error *err)
+static void get_stats(const struct trib__session *session, trib_session_stats *out)
 {
-        uint64_t    times[TIME_COUNT] = { 0 };
-        trib_status status = trib__check_handle(session, "session", err);
+        uint64_t times[TIME_COUNT] = { 0 };
 
-        if (status == TRIB_OK)
-                status = trib__check_handle(out, "out", err);
-        if (status != TRIB_OK)
-                return status;
-        memset(out, 0, sizeof(*out));
         /* Relaxed: a statistic. */
         out->requests = out->failures = trib__load_relaxed_u64(&session->turned_away);
         for (uint32_t i = 0; i < TRIB__MAX_STREAMS; i++) {
@@ -347,5 +333,22 @@ trib_status trib_session_get_stats(const trib_session *session, trib_session_sta
         out->notify_ns = times[TIME_NOTIFY];
         for (uint32_t t = 0; t < TIME_COUNT; t++)
                 out->measured_ns += times[t];
+}
+
+trib_status trib_session_get_stats(const trib_session *handle, trib_session_stats *out,
+                                   trib_error *err)
+{
+        struct session_call call;
+        trib_status         status = trib__check_handle(handle, "session", err);
+
+        if (status == TRIB_OK)
+                status = trib__check_handle(out, "out", err);
+        if (status != TRIB_OK)
+                return status;
+        memset(out, 0, sizeof(*out));
+        if (!trib__session_enter(handle, true, &call))
+                return trib__fail(err, TRIB_CLOSED, "the session is closed");
+        get_stats(call.session, out);
+        trib__session_leave(&call);
         return TRIB_OK;
 }

@@ -38,18 +38,19 @@ struct trib_model {
         trib__atomic_u64 refs;
 };
 
-enum session_state { SESSION_OPEN, SESSION_DRAINING };
+/* Plans that a stream keeps at hand, at most; never more than the session's max_plans. */
+#define SLOT_PLANS 8
 
-/* What a session keeps per stream. The holder of the stream's lease owns it, but for `inside`. */
+/* What a session keeps per stream. The holder of the stream's lease owns it. */
 struct session_slot {
-        /* How many calls are inside the session that chose this slot to be counted in: usually
-         * the thread's home stream's, so that running threads count in lines of their own. */
-        _Alignas(TRIB__CACHE_LINE) trib__atomic_u32 inside;
-
         /* Holder of the lease; and close, once nobody is inside. */
-        struct trib_stream      *stream;
+        _Alignas(TRIB__CACHE_LINE) struct trib_stream *stream;
         struct trib__executable *executable; /* of the last request here, held */
+        struct trib__executable *older[SLOT_PLANS - 1]; /* of other shapes before it, latest
+                                                         * first, held: so that requests of a
+                                                         * few shapes in turns need no lock */
         uint64_t                 last_value; /* of the last launch             */
+        void                   **addresses;  /* room for many ports, or NULL   */
 
         /* Written by the holder, read by anyone. */
         trib__atomic_u64 requests;
@@ -70,21 +71,32 @@ enum session_time {
 
 struct request_queue;
 
-struct trib_session {
+/* What is behind a trib_session, which itself is a number for a seat: see session_table.c. */
+struct trib__session {
         /* Fixed by open. */
         trib_model              *model;
         trib_device             *device;
         struct trib__plan_cache *plans;
         trib_session_options     options; /* with defaults filled in */
         struct request_queue    *queue;
-
-        /* Read by every request, written by close. */
-        _Alignas(TRIB__CACHE_LINE) trib__atomic_u32 state;
+        struct seat             *seat;
+        uint32_t                 tag;   /* in whose name streams are leased for its requests */
+        uint32_t                 place; /* of the device's streams                           */
 
         /* Requests that ended without a stream; apart, because those that end well are busy. */
         _Alignas(TRIB__CACHE_LINE) trib__atomic_u64 turned_away;
 
         struct session_slot slots[TRIB__MAX_STREAMS];
+};
+
+/* A call inside a session. It is counted there by one of the two. */
+struct session_call {
+        struct trib__session *session;
+        trib__atomic_u32     *count;  /* that the call is counted in; or NULL              */
+        uint32_t              index;  /* of the stream that is leased in the session's name
+                                       * already; or TRIB__NO_STREAM_INDEX                 */
+        struct trib_stream   *stream; /* that; or NULL: it has to be made                  */
+        bool                  is_own; /* of a worker of the session: not counted           */
 };
 
 /* One request's arguments, however it came. */
@@ -113,23 +125,42 @@ trib_status trib__check_options(const void *options, size_t known, const char *w
                                 trib_error *err) TRIB_MUST_USE;
 
 /* Count a request that ended without having run. */
-void trib__session_count_turned_away(trib_session *session);
+void trib__session_count_turned_away(struct trib__session *session);
 
-/* Run one request on the calling thread. */
-trib_status trib__session_run(trib_session *session, const struct run_args *args,
+/* Run one request on the calling thread. The call's count is taken back as soon as the stream's
+ * lease counts for it, and the call is over with the lease: the session may be gone when this
+ * returns, unless the count is still there. */
+trib_status trib__session_run(struct session_call *call, const struct run_args *args,
                               trib_error *err) TRIB_MUST_USE;
 
-/* Enter a session, so that close waits for us; false if it is closing. Give *entry to leave. */
-bool trib__session_enter(trib_session *session, uint32_t *entry);
-void trib__session_leave(trib_session *session, uint32_t entry);
+/* The table of sessions: session_table.c. */
+/* Give the session a seat, and the handle for it. */
+trib_status trib__session_seat(struct trib__session *session, trib_session **out,
+                               trib_error *err) TRIB_MUST_USE;
+/* Enter a session, so that close waits for us; false if it is closed, or closing unless
+ * `is_closing_fine`. Any time, also long after close. */
+bool trib__session_enter(const trib_session *handle, bool is_closing_fine,
+                         struct session_call *call);
+/* Enter by leasing the thread's home, if that is idle; else as above. */
+bool trib__session_enter_leased(const trib_session *handle, struct session_call *call);
+/* Take the count back, if there is one. */
+void trib__session_leave(struct session_call *call);
+/* Begin to close: nobody enters any more. TRIB_CLOSED; TRIB_BUSY if another call closes it. */
+trib_status trib__session_close_begin(const trib_session *handle, struct trib__session **out,
+                                      trib_error *err) TRIB_MUST_USE;
+/* Whether no call is inside. */
+bool trib__session_is_left(const struct trib__session *session);
+/* The session is closed: gives the seat up, and waits for those that only look at the session. Else
+ * it stays, closing. */
+void trib__session_close_end(struct trib__session *session, bool is_closed);
 
 /* The inputs' shapes, checked against the model's; `shapes` has room for all. */
-trib_status trib__session_shapes(const trib_session *session, const trib_tensor *inputs,
+trib_status trib__session_shapes(const struct trib__session *session, const trib_tensor *inputs,
                                  int n_inputs, struct trib__shape *shapes,
                                  trib_error *err) TRIB_MUST_USE;
 
 /* The queue of submitted requests: request.c. */
-trib_status trib__requests_create(trib_session *session, struct request_queue **out,
+trib_status trib__requests_create(struct trib__session *session, struct request_queue **out,
                                   trib_error *err) TRIB_MUST_USE;
 /* Refuse new ones, cancel the queued. */
 void trib__requests_stop(struct request_queue *queue);

@@ -27,8 +27,11 @@ trib_status trib_stream_acquire(trib_device *device, uint64_t timeout_ns, trib_s
                                     "all %u streams stayed leased for %llu ms",
                                     device->max_streams,
                                     (unsigned long long)(timeout_ns / 1000000));
-        if (status == TRIB_OK)
+        if (status == TRIB_OK) {
                 trib__device_hold(device);
+                /* How earlier work ended was told to whoever asked for it. */
+                (*out)->recorded = (*out)->submitted;
+        }
         return status;
 }
 
@@ -53,7 +56,16 @@ trib_status trib_stream_record(trib_stream *stream, trib_event *out, trib_error 
                 return status;
         out->stream = stream;
         out->value = stream->submitted;
+        out->since = stream->recorded;
+        stream->recorded = stream->submitted;
         return TRIB_OK;
+}
+
+/* The event is reached: how did its work end? */
+static trib_status outcome(trib_event event, trib_error *err)
+{
+        return device_of(event.stream)
+                ->backend->failure(event.stream->queue, event.since, event.value, err);
 }
 
 trib_status trib_event_query(trib_event event, trib_error *err)
@@ -65,9 +77,11 @@ trib_status trib_event_query(trib_event event, trib_error *err)
                 return status;
         backend = device_of(event.stream)->backend;
         if (backend->completed(event.stream->queue) >= event.value)
-                return TRIB_OK;
+                return outcome(event, err);
         /* A deadline in the past makes park say why, if it will never be. */
         status = backend->park(event.stream->queue, event.value, 0, err);
+        if (status == TRIB_OK)
+                return outcome(event, err);
         return status == TRIB_TIMED_OUT
                        ? trib__fail(err, TRIB_PENDING, "the event is not reached yet")
                        : status;
@@ -77,11 +91,11 @@ trib_status trib_event_wait(trib_event event, uint64_t timeout_ns, trib_error *e
 {
         trib_status status = trib__check_handle(event.stream, "the event", err);
 
-        if (status != TRIB_OK)
-                return status;
-        return device_of(event.stream)
-                ->backend->park(event.stream->queue, event.value,
-                                trib__deadline_after(timeout_ns), err);
+        if (status == TRIB_OK)
+                status = device_of(event.stream)
+                                 ->backend->park(event.stream->queue, event.value,
+                                                 trib__deadline_after(timeout_ns), err);
+        return status == TRIB_OK ? outcome(event, err) : status;
 }
 
 trib_status trib_stream_wait_event(trib_stream *stream, trib_event event, uint64_t timeout_ns,
@@ -118,7 +132,8 @@ trib_status trib_buffer_create(trib_stream *stream, uint64_t bytes, trib_buffer 
                 return status;
         if (bytes == 0)
                 return trib__fail(err, TRIB_INVALID_ARGUMENT, "a buffer of 0 bytes");
-        return trib__memory_alloc(device_of(stream)->memory, stream->index, bytes, &out->id, err);
+        return trib__memory_alloc(device_of(stream)->memory, stream->index, bytes,
+                                  TRIB__MEMORY_TIMEOUT, &out->id, err);
 }
 
 trib_status trib_buffer_retain(trib_device *device, trib_buffer buffer, trib_error *err)
@@ -132,7 +147,9 @@ trib_status trib_buffer_release(trib_device *device, trib_buffer buffer, trib_er
 {
         trib_status status = trib__check_handle(device, "device", err);
 
-        return status == TRIB_OK ? trib__memory_release(device->memory, buffer.id, err) : status;
+        if (status != TRIB_OK)
+                return status;
+        return trib__memory_release(device->memory, buffer.id, TRIB__NEAR_MINE, err);
 }
 
 trib_status trib_buffer_use(trib_buffer buffer, trib_stream *stream, trib_error *err)

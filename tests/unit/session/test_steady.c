@@ -13,39 +13,47 @@
 
 #define REQUESTS 1000
 
+/* Shapes that a stream keeps the plans of. */
+#define MOST_SHAPES 8
+
 struct steady {
         trib_session *session;
         enum zoo_kind kind;
+        int           n_shapes; /* requests of 1 .. n_shapes rows in turns */
 };
 
 static void count_steady(struct crowd_member *me)
 {
         struct steady             *steady = me->context;
         struct trib__thread_counts before, after;
-        struct zoo_job             golden, job;
+        struct zoo_job             golden[MOST_SHAPES], jobs[MOST_SHAPES];
 
-        zoo_job_init(&golden, steady->kind, 4, 1);
-        zoo_job_init(&job, steady->kind, 4, 1);
-        for (int i = 0; i < 2; i++) {
-                me->status = zoo_job_infer(&golden, steady->session, &me->err);
+        for (int i = 0; i < 2 * steady->n_shapes; i++) {
+                int at = i % steady->n_shapes;
+
+                zoo_job_init(&golden[at], steady->kind, 1 + at, 1);
+                zoo_job_init(&jobs[at], steady->kind, 1 + at, 1);
+                me->status = zoo_job_infer(&golden[at], steady->session, &me->err);
                 if (me->status != TRIB_OK)
                         return;
         }
         before = *trib__thread_counts();
         for (int i = 0; i < REQUESTS; i++) {
-                me->status = zoo_job_infer(&job, steady->session, &me->err);
+                me->status = zoo_job_infer(&jobs[i % steady->n_shapes], steady->session,
+                                           &me->err);
                 if (me->status != TRIB_OK)
                         return;
         }
         after = *trib__thread_counts();
-        me->wrong = !zoo_job_is_right(&job, &golden);
+        for (int i = 0; i < steady->n_shapes; i++)
+                me->wrong += !zoo_job_is_right(&jobs[i], &golden[i]);
         me->done = (after.allocations - before.allocations) + (after.locks - before.locks);
         /* The turnstile of a serial operator may put a thread to sleep; nothing else may. */
         if (steady->kind != ZOO_SERIAL)
                 me->done += after.waits - before.waits;
 }
 
-static void check_steady(uint32_t threads)
+static void check_steady(uint32_t threads, int n_shapes)
 {
         trib_session_options options = TRIB_SESSION_OPTIONS_INIT;
 
@@ -57,7 +65,7 @@ static void check_steady(uint32_t threads)
                 struct crowd_member members[4];
 
                 session_rig_open(&rig, "cpu:0", (enum zoo_kind)kind, kind % 2 ? &options : NULL);
-                steady = (struct steady){ rig.session, (enum zoo_kind)kind };
+                steady = (struct steady){ rig.session, (enum zoo_kind)kind, n_shapes };
                 crowd_run_all(members, threads, count_steady, &steady);
                 for (uint32_t i = 0; i < threads; i++) {
                         EXPECT_OK(members[i].status, &members[i].err);
@@ -74,21 +82,28 @@ static void check_steady(uint32_t threads)
 static void steady_requests_take_nothing(void **state)
 {
         (void)state;
-        check_steady(1);
+        check_steady(1, 1);
 }
 
 static void steady_requests_of_4_threads_take_nothing(void **state)
 {
         (void)state;
-        check_steady(4);
+        check_steady(4, 1);
+}
+
+static void steady_requests_of_eight_shapes_take_nothing(void **state)
+{
+        (void)state;
+        check_steady(1, MOST_SHAPES);
+        check_steady(4, MOST_SHAPES);
 }
 
 static void steady_requests_without_onednn_take_nothing(void **state)
 {
         (void)state;
         assert_int_equal(setenv("TRIB_ONEDNN", "off", 1), 0);
-        check_steady(1);
-        check_steady(4);
+        check_steady(1, 1);
+        check_steady(4, 1);
 }
 
 /* Submitted requests use records again; their thread is another one, so count it there. */
@@ -147,5 +162,6 @@ static void steady_submits_allocate_nothing(void **state)
 
 TRIB_TEST_MAIN(TRIB_TEST(steady_requests_take_nothing),
                TRIB_TEST(steady_requests_of_4_threads_take_nothing),
+               TRIB_TEST(steady_requests_of_eight_shapes_take_nothing),
                TRIB_TEST(steady_requests_without_onednn_take_nothing),
                TRIB_TEST(steady_submits_allocate_nothing))

@@ -136,7 +136,7 @@ static void stream_calls_refuse_what_is_wrong(void **state)
 {
         trib_device *device = open_device("sim:fast", 2), *other = open_device("sim:fast", 1);
         trib_stream *stream = acquire(device), *foreign = acquire(other), *none = NULL;
-        trib_event   event, nothing = { NULL, 0 };
+        trib_event   event, nothing = { NULL, 0, 0 };
         trib_error   err;
 
         (void)state;
@@ -291,6 +291,35 @@ static void stream_acquire_waits_for_one_to_come_back(void **state)
         trib_device_close(device);
 }
 
+/* A copy that was accepted and failed later is told by the events behind it, as often as they are
+ * asked; and not by those behind a later record. */
+static void event_tells_of_a_copy_that_failed(void **state)
+{
+        trib_device *device;
+        trib_stream *stream;
+        trib_buffer  buffer;
+        trib_event   first, second;
+        char         bytes[16] = "";
+        trib_error   err = TRIB_ERROR_INIT;
+
+        (void)state;
+        EXPECT_OK(trib_device_open("sim:fast,fail_at=2", NULL, &device, &err), &err);
+        EXPECT_OK(trib_stream_acquire(device, 0, &stream, &err), &err);
+        EXPECT_OK(trib_buffer_create(stream, 16, &buffer, &err), &err);
+        for (int i = 0; i < 3; i++)
+                EXPECT_OK(trib_stream_upload(stream, buffer, 0, bytes, 16, &err), &err);
+        EXPECT_OK(trib_stream_record(stream, &first, &err), &err);
+        EXPECT_OK(trib_stream_upload(stream, buffer, 0, bytes, 16, &err), &err);
+        EXPECT_OK(trib_stream_record(stream, &second, &err), &err);
+        EXPECT_OK(trib_event_wait(second, UINT64_MAX, &err), &err);
+        EXPECT_FAILS(trib_event_wait(first, UINT64_MAX, &err), TRIB_DEVICE_ERROR, &err, "work 2");
+        EXPECT_FAILS(trib_event_query(first, &err), TRIB_DEVICE_ERROR, &err, "work 2");
+        EXPECT_OK(trib_event_query(second, &err), &err);
+        EXPECT_OK(trib_buffer_release(device, buffer, &err), &err);
+        trib_stream_release(stream);
+        trib_device_close(device);
+}
+
 TRIB_TEST_MAIN(TRIB_TEST(stream_carries_bytes_there_and_back),
                TRIB_TEST(buffer_calls_refuse_what_is_wrong),
                TRIB_TEST(stream_calls_refuse_what_is_wrong),
@@ -298,4 +327,5 @@ TRIB_TEST_MAIN(TRIB_TEST(stream_carries_bytes_there_and_back),
                TRIB_TEST(event_of_a_lost_device_says_so),
                TRIB_TEST(stream_acquired_leaves_requests_alone),
                TRIB_TEST(stream_outlives_the_callers_device),
-               TRIB_TEST(stream_acquire_waits_for_one_to_come_back))
+               TRIB_TEST(stream_acquire_waits_for_one_to_come_back),
+               TRIB_TEST(event_tells_of_a_copy_that_failed))

@@ -219,20 +219,20 @@ static void binding_of_as_many_devices_as_there_are_places(void **state)
 
         (void)state;
         for (int i = 0; i < TRIB__MAX_DEVICES; i++)
-                EXPECT_OK(trib__binding_open(&open[i].place, &open[i].epoch, &err), &err);
-        EXPECT_FAILS(trib__binding_open(&place, &epoch, &err), TRIB_BUSY, &err, "at most ");
+                EXPECT_OK(trib__binding_open(1, &open[i].place, &open[i].epoch, &err), &err);
+        EXPECT_FAILS(trib__binding_open(1, &place, &epoch, &err), TRIB_BUSY, &err, "at most ");
         for (int i = 0; i < TRIB__MAX_DEVICES; i++)
                 assert_int_equal(trib__binding_take(open[i].place, open[i].epoch, 1), 0);
         for (int i = 0; i < TRIB__MAX_DEVICES; i++)
                 assert_int_equal(trib__binding_home(open[i].place, open[i].epoch), 0);
-        trib__binding_close(open[5].place, open[5].epoch, 1);
-        EXPECT_OK(trib__binding_open(&place, &epoch, &err), &err);
+        trib__binding_close(open[5].place, open[5].epoch);
+        EXPECT_OK(trib__binding_open(1, &place, &epoch, &err), &err);
         assert_int_equal(place, open[5].place);
         assert_int_not_equal(epoch, open[5].epoch);
         assert_int_equal(trib__binding_home(place, epoch), TRIB__NO_HOME);
         open[5].epoch = epoch;
         for (int i = 0; i < TRIB__MAX_DEVICES; i++)
-                trib__binding_close(open[i].place, open[i].epoch, 1);
+                trib__binding_close(open[i].place, open[i].epoch);
 }
 
 /* The key is made by the first pool of the process: when that fails, the next one tries again. */
@@ -244,11 +244,11 @@ static void binding_hook_that_failed_is_tried_again(void **state)
 
         (void)state;
         trib__fault_arm(1, false);
-        EXPECT_FAILS(trib__binding_open(&place, &epoch, &err), TRIB_SYSTEM, &err, "key");
+        EXPECT_FAILS(trib__binding_open(1, &place, &epoch, &err), TRIB_SYSTEM, &err, "key");
         (void)trib__fault_disarm(&failed);
         assert_int_equal(failed, 1);
-        EXPECT_OK(trib__binding_open(&place, &epoch, &err), &err);
-        trib__binding_close(place, epoch, 1);
+        EXPECT_OK(trib__binding_open(1, &place, &epoch, &err), &err);
+        trib__binding_close(place, epoch);
 }
 
 /* Without memory for the hook a thread gets no home, because nobody would give it back. */

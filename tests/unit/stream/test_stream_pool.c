@@ -511,19 +511,19 @@ static void stream_slab_grows_and_stays(void **state)
         (void)state;
         stream_rig_open(&rig, &(struct stream_rig_params){ .streams = 1 });
         mine = lease(&rig);
-        EXPECT_OK(trib__stream_slab(mine, 0, &slab, &err), &err);
+        EXPECT_OK(trib__stream_slab(mine, 0, 0, &slab, &err), &err);
         assert_null(slab);
-        EXPECT_OK(trib__stream_slab(mine, 5000, &slab, &err), &err);
+        EXPECT_OK(trib__stream_slab(mine, 5000, 0, &slab, &err), &err);
         memset(slab, 1, 5000);
-        EXPECT_OK(trib__stream_slab(mine, 4000, &again, &err), &err);
+        EXPECT_OK(trib__stream_slab(mine, 4000, 0, &again, &err), &err);
         assert_ptr_equal(again, slab);
-        EXPECT_OK(trib__stream_slab(mine, 50000, &slab, &err), &err);
+        EXPECT_OK(trib__stream_slab(mine, 50000, 0, &slab, &err), &err);
         memset(slab, 1, 50000);
         trib__memory_get_stats(rig.memory, &stats);
         assert_int_equal(stats.requested, 50000);
-        EXPECT_FAILS(trib__stream_slab(mine, UINT64_C(1) << 60, &slab, &err), TRIB_OUT_OF_MEMORY,
+        EXPECT_FAILS(trib__stream_slab(mine, UINT64_C(1) << 60, 0, &slab, &err), TRIB_OUT_OF_MEMORY,
                      &err, "");
-        EXPECT_OK(trib__stream_slab(mine, 100, &slab, &err), &err);
+        EXPECT_OK(trib__stream_slab(mine, 100, 0, &slab, &err), &err);
         assert_non_null(slab);
         EXPECT_OK(trib__stream_staging(mine, 1000, &slab, &err), &err);
         memset(slab, 1, 1000);
