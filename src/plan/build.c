@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* build.c: from a graph and input shapes to a plan: infer shapes, drop what no output needs, fuse
  * activations into linear steps, place every operand. No locks; all state is in `struct build`. */
+#include <pthread.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -38,6 +39,12 @@ void trib__plan_destroy(struct trib__plan *plan)
         trib__free(plan->inputs);
         trib__free(plan->outputs);
         trib__free(plan);
+}
+
+/* For a thread that ends inside of a user's infer_shape. */
+static void builder_died(void *build)
+{
+        build_clear(build);
 }
 
 static trib_status build_alloc(struct build *build, trib_error *err)
@@ -296,6 +303,18 @@ static void place_operands(struct build *build)
         }
 }
 
+/* The part that calls the user's functions. */
+static trib_status infer_shapes_guarded(struct build *build, const struct trib__shape *inputs,
+                                        trib_error *err)
+{
+        trib_status status;
+
+        pthread_cleanup_push(builder_died, build);
+        status = infer_shapes(build, inputs, err);
+        pthread_cleanup_pop(0);
+        return status;
+}
+
 trib_status trib__plan_build(const struct trib__graph *graph, const struct trib__shape *inputs,
                              struct trib__plan **out, trib_error *err)
 {
@@ -304,7 +323,7 @@ trib_status trib__plan_build(const struct trib__graph *graph, const struct trib_
 
         *out = NULL;
         if (status == TRIB_OK)
-                status = infer_shapes(&build, inputs, err);
+                status = infer_shapes_guarded(&build, inputs, err);
         if (status != TRIB_OK) {
                 build_clear(&build);
                 return status;

@@ -2,12 +2,14 @@
 /* cache.c: the executables of one session. One mutex guards the list and the entries' states; a
  * build runs outside of it. An entry is freed when it is off the list and nobody holds it: the
  * list itself counts as one holder. */
+#include <pthread.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/trace.h"
 #include "plan/plan.h"
 
 struct trib__plan_cache {
@@ -38,6 +40,7 @@ trib_status trib__plan_cache_create(const struct trib__plan_cache_params *params
         status = trib__cond_init(&cache->built, err);
         if (status != TRIB_OK)
                 goto fail_cond;
+        TRIB__TRACE(PLANS_OPEN, cache, params->max_plans);
         *out = cache;
         return TRIB_OK;
 
@@ -63,9 +66,14 @@ static void executable_free(struct trib__plan_cache *cache, struct trib__executa
 
 void trib__plan_cache_put(struct trib__plan_cache *cache, struct trib__executable *executable)
 {
+        if (executable == NULL)
+                return;
+        TRIB__TRACE(PLAN_PUT, executable, 0);
         /* AcqRel: the last holder frees what all have used. */
-        if (executable != NULL && trib__fetch_sub_acqrel_u64(&executable->refs, 1) == 1)
+        if (trib__fetch_sub_acqrel_u64(&executable->refs, 1) == 1) {
+                TRIB__TRACE(PLAN_FREE, executable, 0);
                 executable_free(cache, executable);
+        }
 }
 
 void trib__plan_cache_destroy(struct trib__plan_cache *cache)
@@ -78,6 +86,7 @@ void trib__plan_cache_destroy(struct trib__plan_cache *cache)
                 cache->entries = entry->next;
                 trib__plan_cache_put(cache, entry);
         }
+        TRIB__TRACE(PLANS_CLOSE, cache, 0);
         trib__cond_destroy(&cache->built);
         trib__mutex_destroy(&cache->mutex);
         trib__free(cache);
@@ -158,23 +167,47 @@ static struct trib__executable *oldest_idle_locked(struct trib__plan_cache *cach
         return oldest;
 }
 
-/* Take idle entries off the list until it is at its cap or all others are held; gives their list,
- * which the caller puts after unlocking. */
-static struct trib__executable *evict_locked(struct trib__plan_cache *cache)
+/* Take idle entries off the list until no more than `most` are left or all others are held; gives
+ * their list, which the caller puts after unlocking. */
+static struct trib__executable *evict_locked(struct trib__plan_cache *cache, uint32_t most)
         TRIB__REQUIRES(cache->mutex)
 {
         struct trib__executable *evicted = NULL;
 
-        while (cache->n_entries > cache->params.max_plans) {
+        while (cache->n_entries > most) {
                 struct trib__executable *oldest = oldest_idle_locked(cache);
 
                 if (oldest == NULL)
                         break;
                 unlink_locked(cache, oldest);
+                TRIB__TRACE(PLAN_EVICT, oldest, 0);
                 oldest->next = evicted;
                 evicted = oldest;
         }
         return evicted;
+}
+
+static void put_all(struct trib__plan_cache *cache, struct trib__executable *evicted)
+{
+        while (evicted != NULL) {
+                struct trib__executable *next = evicted->next;
+
+                trib__plan_cache_put(cache, evicted);
+                evicted = next;
+        }
+}
+
+bool trib__plan_cache_trim(struct trib__plan_cache *cache)
+{
+        struct trib__executable *evicted;
+        bool                     is_any;
+
+        trib__lock(&cache->mutex);
+        evicted = evict_locked(cache, 0);
+        is_any = evicted != NULL;
+        trib__unlock(&cache->mutex);
+        put_all(cache, evicted);
+        return is_any;
 }
 
 static trib_status new_entry(struct trib__plan_cache *cache, const struct trib__shape *inputs,
@@ -227,10 +260,67 @@ static struct trib__executable *hold_donor(struct trib__plan_cache *cache)
                         break;
         }
         /* Relaxed: the list's own reference, which the mutex keeps, is there already. */
-        if (donor != NULL)
+        if (donor != NULL) {
+                TRIB__TRACE(PLAN_HOLD, donor, 0);
                 (void)trib__fetch_add_relaxed_u64(&donor->refs, 1);
+        }
         trib__unlock(&cache->mutex);
         return donor;
+}
+
+/* Tell those who wait for the entry how its build went. One that failed is theirs alone. */
+static void publish(struct trib__plan_cache *cache, struct trib__executable *entry,
+                    const trib_error *failure)
+{
+        bool is_ready = failure->status == TRIB_OK;
+
+        trib__lock(&cache->mutex);
+        if (is_ready) {
+                TRIB__TRACE(PLAN_READY, entry, 0);
+                entry->state = TRIB__READY;
+        } else {
+                TRIB__TRACE(PLAN_FAIL, entry, 0);
+                /* Off the list: the next get builds anew; the waiters still hold the entry. */
+                entry->state = TRIB__FAILED;
+                entry->failure = *failure;
+                unlink_locked(cache, entry);
+        }
+        trib__broadcast(&cache->built);
+        trib__unlock(&cache->mutex);
+        if (!is_ready) {
+                trib__plan_cache_put(cache, entry); /* the list's    */
+                trib__plan_cache_put(cache, entry); /* the builder's */
+        }
+}
+
+/* What a thread that ends inside of infer_shape leaves behind. */
+struct building {
+        struct trib__plan_cache  *cache;
+        struct trib__executable  *entry;
+};
+
+static void builder_died(void *argument)
+{
+        struct building *building = argument;
+        trib_error       failure = TRIB_ERROR_INIT;
+
+        (void)trib__fail(&failure, TRIB_USER_OPERATOR,
+                         "the thread that built the plan ended inside of an operator's "
+                         "infer_shape");
+        publish(building->cache, building->entry, &failure);
+}
+
+/* The part of the build that calls the user's functions. */
+static trib_status build_plan(struct trib__plan_cache *cache, struct trib__executable *entry,
+                              trib_error *err)
+{
+        struct building building = { cache, entry };
+        trib_status     status;
+
+        pthread_cleanup_push(builder_died, &building);
+        status = trib__plan_build(cache->params.graph, entry->key, &entry->plan, err);
+        pthread_cleanup_pop(0);
+        return status;
 }
 
 /* Plan and compile. No lock is held. */
@@ -242,7 +332,7 @@ static trib_status build(struct trib__plan_cache *cache, struct trib__executable
         struct trib__executable              *donor;
         trib_status                           status;
 
-        status = trib__plan_build(p->graph, entry->key, &entry->plan, err);
+        status = build_plan(cache, entry, err);
         if (status != TRIB_OK)
                 return status;
         compile.plan = entry->plan;
@@ -257,6 +347,9 @@ static trib_status build(struct trib__plan_cache *cache, struct trib__executable
         if (status != TRIB_OK)
                 return status;
         status = trib__memory_charge(p->memory, entry->info.device_bytes, err);
+        /* Plans that nobody uses make room for one that somebody wants. */
+        if (status == TRIB_OUT_OF_MEMORY && trib__plan_cache_trim(cache))
+                status = trib__memory_charge(p->memory, entry->info.device_bytes, err);
         if (status != TRIB_OK) {
                 p->backend->release(p->device, entry->program);
                 entry->program = NULL;
@@ -277,28 +370,19 @@ static trib_status build_and_publish(struct trib__plan_cache *cache,
                                      struct trib__executable *entry,
                                      struct trib__executable **out, trib_error *err)
 {
-        trib_error  failure = TRIB_ERROR_INIT;
+        trib_error  none = TRIB_ERROR_INIT, failure = TRIB_ERROR_INIT;
         trib_status status = build(cache, entry, &failure);
 
-        trib__lock(&cache->mutex);
+        if (status == TRIB_OK)
+                failure = none; /* of what was mended on the way */
+        publish(cache, entry, &failure);
         if (status == TRIB_OK) {
-                entry->state = TRIB__READY;
-        } else {
-                /* Off the list: the next get builds anew; the waiters still hold the entry. */
-                entry->state = TRIB__FAILED;
-                entry->failure = failure;
-                unlink_locked(cache, entry);
-        }
-        trib__broadcast(&cache->built);
-        trib__unlock(&cache->mutex);
-        if (status == TRIB_OK) {
+                TRIB__TRACE(PLAN_GET, entry, entry->hash);
                 *out = entry;
                 return TRIB_OK;
         }
         if (err != NULL)
                 *err = failure;
-        trib__plan_cache_put(cache, entry); /* the list's */
-        trib__plan_cache_put(cache, entry); /* ours       */
         return status;
 }
 
@@ -308,6 +392,7 @@ static trib_status join_locked(struct trib__plan_cache *cache, struct trib__exec
 {
         bool is_in_time = true;
 
+        TRIB__TRACE(PLAN_HOLD, entry, 0);
         /* Relaxed: the list's own reference, which the mutex keeps, is there already. */
         (void)trib__fetch_add_relaxed_u64(&entry->refs, 1);
         while (entry->state == TRIB__BUILDING && is_in_time)
@@ -346,16 +431,6 @@ static struct trib__executable *join_if_there_locked(struct trib__plan_cache *ca
         return found;
 }
 
-static void put_all(struct trib__plan_cache *cache, struct trib__executable *evicted)
-{
-        while (evicted != NULL) {
-                struct trib__executable *next = evicted->next;
-
-                trib__plan_cache_put(cache, evicted);
-                evicted = next;
-        }
-}
-
 trib_status trib__plan_cache_get(struct trib__plan_cache *cache, const struct trib__shape *inputs,
                                  uint64_t deadline, struct trib__executable **out,
                                  trib_error *err)
@@ -382,7 +457,9 @@ trib_status trib__plan_cache_get(struct trib__plan_cache *cache, const struct tr
                         cache->entries = entry;
                         cache->n_entries++;
                         cache->builds++;
-                        evicted = evict_locked(cache);
+                        TRIB__TRACE(PLAN_BUILD, entry, TRIB__TRACE_ADDRESS(cache), entry->hash);
+                        evicted = evict_locked(cache, cache->params.max_plans);
+                        TRIB__TRACE(PLANS_FIT, cache, cache->n_entries);
                 }
                 trib__unlock(&cache->mutex);
         }
@@ -391,9 +468,11 @@ trib_status trib__plan_cache_get(struct trib__plan_cache *cache, const struct tr
                 return build_and_publish(cache, entry, out, err);
         }
         executable_free(cache, entry);
-        if (status == TRIB_OK)
+        if (status == TRIB_OK) {
+                TRIB__TRACE(PLAN_GET, found, found->hash);
                 *out = found;
-        else
+        } else {
                 trib__plan_cache_put(cache, found);
+        }
         return status;
 }

@@ -78,6 +78,9 @@ trib_status trib__plan_cache_get(struct trib__plan_cache *cache, const struct tr
                                  trib_error *err) TRIB_MUST_USE;
 void trib__plan_cache_put(struct trib__plan_cache *cache, struct trib__executable *executable);
 
+/* Drop what nobody holds, for want of device memory; true if that was anything. */
+bool trib__plan_cache_trim(struct trib__plan_cache *cache);
+
 /* How many builds were started. */
 uint64_t trib__plan_cache_builds(struct trib__plan_cache *cache);
 

@@ -402,6 +402,30 @@ static void cache_counts_programs_under_the_memory_cap(void **state)
         rig_close(&rig);
 }
 
+static void cache_gives_up_idle_plans_when_memory_is_short(void **state)
+{
+        static struct rig        rig;
+        struct trib__executable *held, *idle, *wanted;
+        trib_error               err = TRIB_ERROR_INIT;
+
+        (void)state;
+        rig_open(&rig, 8, 2500);
+        EXPECT_OK(get(&rig, 1, TRIB__NEVER, &held, &err), &err);
+        EXPECT_OK(get(&rig, 2, TRIB__NEVER, &idle, &err), &err);
+        trib__plan_cache_put(rig.cache, idle);
+        EXPECT_OK(get(&rig, 3, TRIB__NEVER, &wanted, &err), &err);
+        assert_int_equal(held->program->rows, 1);
+        assert_int_equal(wanted->program->rows, 3);
+        assert_int_equal(live(), 2);
+        assert_int_equal(charged(&rig), 2000);
+        assert_false(trib__plan_cache_trim(rig.cache));
+        trib__plan_cache_put(rig.cache, held);
+        trib__plan_cache_put(rig.cache, wanted);
+        assert_true(trib__plan_cache_trim(rig.cache));
+        assert_int_equal(live(), 0);
+        rig_close(&rig);
+}
+
 static void cache_survives_every_failed_allocation(void **state)
 {
         static struct rig               rig;
@@ -438,4 +462,5 @@ TRIB_TEST_MAIN(TRIB_TEST(cache_finds_what_it_has_built),
                TRIB_TEST(cache_keeps_what_is_held_and_shrinks_to_its_cap_afterwards),
                TRIB_TEST(cache_of_many_keys_stays_at_its_cap),
                TRIB_TEST(cache_counts_programs_under_the_memory_cap),
+               TRIB_TEST(cache_gives_up_idle_plans_when_memory_is_short),
                TRIB_TEST(cache_survives_every_failed_allocation))
