@@ -3,7 +3,7 @@
  *
  * What it models: src/plan/cache.c (trib__plan_cache_get with join_if_there_locked, join_locked,
  * new_entry, evict_locked, oldest_idle_locked and put_all; build with hold_donor,
- * build_and_publish; trib__plan_cache_put, executable_free, trib__plan_cache_destroy), and what
+ * publish, trim; trib__plan_cache_put, executable_free, trib__plan_cache_destroy), and what
  * src/session/run.c does with it (find_plan keeps the last executable in the stream's slot and
  * puts the one before).
  *
@@ -88,7 +88,10 @@ inline put(e)
 #else
         count = refs[e];
         count--;
-        atomic { assert(alive[e]); refs[e] = count; is_last = (count == 0); count = 0 };
+        atomic {
+                assert(alive[e]);                                       /* P2 */
+                refs[e] = count; is_last = (count == 0); count = 0
+        };
 #endif
         if :: is_last -> executable_free(e) :: else fi;
         is_last = false
@@ -161,13 +164,13 @@ inline wake_all()
         k = 0
 }
 
-/* Idle ones, oldest first, until the list is within its cap. n_evicted of them in evicted. */
-inline evict()
+/* Idle ones, oldest first, until the list is no longer than `most`. n_evicted of them in evicted. */
+inline evict(most)
 {
         i = 0;
         do
 #ifndef MUTANT_NO_EVICTION
-        :: n_list > CAP && i < n_list ->
+        :: n_list > most && i < n_list ->
                 if
 #if defined(MUTANT_EVICT_HELD)
                 :: state[list[i]] == READY ->
@@ -185,11 +188,26 @@ inline evict()
         od;
         i = 0;
         do                                                              /* P4 */
-        :: n_list > CAP && i < n_list ->
-                assert(state[list[i]] == BUILDING || refs[list[i]] > 1); i++
+        :: n_list > most && i < n_list ->
+                assert(state[list[i]] == BUILDING || refs[list[i]] > 1); i++      /* P4 */
         :: else -> break
         od;
         i = 0
+}
+
+inline put_all()
+{
+        do
+        :: n_evicted > 0 ->
+                n_evicted--;
+#ifdef MUTANT_EVICT_HELD
+                executable_free(evicted[n_evicted]);
+#else
+                put(evicted[n_evicted]);
+#endif
+                evicted[n_evicted] = 0
+        :: else -> break
+        od
 }
 
 /* entry: on the list and the caller's; or NIL, and found holds another's. */
@@ -214,21 +232,11 @@ inline insert()
                         :: found == NIL ->
                                 builders[wanted]++; assert(builders[wanted] == 1);      /* P1 */
                                 list[n_list] = entry; n_list++;
-                                found = entry; evict(); found = NIL
+                                found = entry; evict(CAP); found = NIL
                         :: else
                         fi
                 };
-                do
-                :: n_evicted > 0 ->
-                        n_evicted--;
-#ifdef MUTANT_EVICT_HELD
-                        executable_free(evicted[n_evicted]);
-#else
-                        put(evicted[n_evicted]);
-#endif
-                        evicted[n_evicted] = 0
-                :: else -> break
-                od;
+                put_all();
                 if
                 :: found != NIL -> executable_free(entry); entry = NIL; join()
                 :: else
@@ -241,7 +249,7 @@ inline insert()
 inline build()
 {
         atomic {
-                assert(alive[entry] && state[entry] == BUILDING);
+                assert(alive[entry] && state[entry] == BUILDING);       /* P2 */
                 i = 0;                                  /* any ready one may be its list's first */
                 do
                 :: i < n_list && state[list[i]] != READY -> i++
@@ -267,11 +275,17 @@ inline build()
         :: else
         fi;
         if
+        :: skip
+        :: true ->                                      /* memory is short: idle ones go */
+                atomic { found = entry; evict(0); found = NIL };
+                put_all()
+        fi;
+        if
         :: atomic { has_program[entry] = true; charged++ }
-        :: skip                                         /* it fails */
+        :: skip                                         /* it fails, or its thread ends */
         fi;
         atomic {
-                assert(alive[entry]);
+                assert(alive[entry]);                                   /* P2 */
                 builders[wanted]--;
                 if
                 :: has_program[entry] -> state[entry] = READY; found = entry
@@ -343,7 +357,7 @@ proctype thread(byte me)
                 if
                 :: slot[me] != NIL ->
                         assert(alive[slot[me]] && state[slot[me]] == READY);    /* P2 */
-                        assert(has_program[slot[me]])
+                        assert(has_program[slot[me]])                           /* P2 */
                 :: else
                 fi;
                 atomic { wanted = 0; is_impatient = false }

@@ -34,7 +34,8 @@
  * L2 (LTL) what was put into the queue ends.  L3 (LTL) a close ends.
  *
  * Sizes: C clients of N calls, W workers, MAXQ places, RC records, ACTS waits and
- * cancels of a client for one request; CANCELLER: whether there is one. */
+ * cancels of a client for one request; CANCELLER: whether there is one; DEATHS threads that end in
+ * a user's operator or callback. */
 #ifndef C
 #define C 2
 #endif
@@ -56,6 +57,9 @@
 #ifndef ACTS
 #define ACTS 2
 #endif
+#ifndef DEATHS
+#define DEATHS 0
+#endif
 #define SLOTS 2
 #define CLOSER C
 #define WORKER(w) (C + 1 + w)
@@ -72,6 +76,7 @@
 #define GOOD 1
 #define CANCELLED 2
 #define LATE 3
+#define DIED 4
 
 /* The session. */
 bool is_draining, freed;
@@ -83,7 +88,8 @@ chan queue = [MAXQ + 1] of { byte };
 byte n_queued, n_running, n_workers, qrefs = 1;
 bool is_stopping, is_starting, is_started, is_joined, qfreed;
 bool on_changed[W];             /* asleep on `changed` */
-bool on_left[C + 1];            /* asleep on `left`    */
+bool on_left[THREADS];          /* asleep on `left`    */
+byte deaths, dying_threads;
 bool go[W], gone[W];            /* threads started, ended */
 
 /* Records. */
@@ -104,7 +110,7 @@ inline wake_left()
 {
         d_step {
                 i = 0;
-                do :: i <= C -> on_left[i] = false; i++ :: else -> break od;
+                do :: i < THREADS -> on_left[i] = false; i++ :: else -> break od;
                 i = 0
         }
 }
@@ -153,14 +159,17 @@ inline queue_drop()
         touch_queue();
         qrefs--;
         if
-        :: qrefs == 0 -> qfreed = true; assert(len(queue) == 0)
+        :: qrefs == 0 -> qfreed = true; assert(len(queue) == 0)      /* B6 */
         :: else
         fi
 }
 
 inline request_drop(r)
 {
-        atomic { assert(holders[r] > 0); holders[r]--; is_last = (holders[r] == 0) };
+        atomic {
+                assert(holders[r] > 0);                                 /* B6 */
+                holders[r]--; is_last = (holders[r] == 0)
+        };
         if
         :: is_last ->
                 atomic {
@@ -218,8 +227,39 @@ inline wait_done(who, r)
         seen = 0
 }
 
+/* The callback, unless it has been called, and the queue's hold. dies: not to the end of it. */
+inline end_request(who, r)
+{
+        if
+        :: !is_called ->
+                is_called = true;
+#ifdef MUTANT_EARLY_DROP
+                request_drop(r);
+#endif
+                atomic {
+                        assert(used[r] && state[r] == DONE && status[r] != PENDING);    /* B1 */
+                        calls[r]++; assert(calls[r] == 1)                               /* B1 */
+                };
+#if DEATHS
+                if
+                :: atomic { who < SECOND && who > CLOSER && deaths < DEATHS -> deaths++; dies = true }
+                :: true
+                fi
+#endif
+        :: else
+        fi;
+        if
+        :: dies
+        :: else ->
+#ifndef MUTANT_EARLY_DROP
+                request_drop(r)
+#endif
+        fi
+}
+
 inline run_request(who, r, stops)
 {
+        is_called = false;
         if
         :: stops
         :: else -> look_at_clock(r)
@@ -233,8 +273,16 @@ inline run_request(who, r, stops)
                 :: is_won ->
                         touch_session();
                         assert(mem[r] && !won[r] && state[r] == RUNNING);       /* B3, B7 */
-                        assert(mem[r]);
+#if DEATHS
+                        if
+                        :: atomic { deaths < DEATHS -> deaths++; dies = true }
+                        :: true
+                        fi;
+                        if :: !dies -> assert(mem[r]); finish(r, GOOD) :: else fi       /* B3 */
+#else
+                        assert(mem[r]);                                         /* B3 */
                         finish(r, GOOD)
+#endif
                 :: else
 #ifdef MUTANT_LOSER_GOES_ON
                         -> wait_done(who, r)
@@ -244,26 +292,92 @@ inline run_request(who, r, stops)
 #ifndef MUTANT_LOSER_GOES_ON
         if :: !is_won -> wait_done(who, r) :: else fi;
 #endif
-#ifdef MUTANT_EARLY_DROP
-        request_drop(r);
-#endif
-        atomic {
-                assert(used[r] && state[r] == DONE && status[r] != PENDING);   /* B1 */
-                calls[r]++; assert(calls[r] == 1)
-        };
-#ifndef MUTANT_EARLY_DROP
-        request_drop(r);
-#endif
+        if :: !dies -> end_request(who, r) :: else fi;
         atomic { is_won = false; is_late = false }
 }
+
+#if DEATHS
+/* The thread of a worker ends in an operator or a callback: another takes its place, or none can be
+ * had. */
+inline died()
+{
+#ifndef MUTANT_DEATH_NO_REF
+        d_step { touch_queue(); qrefs++ };
+#endif
+        if
+        :: !is_called -> touch_session(); finish(r, DIED)
+        :: else
+        fi;
+        do
+        :: atomic {
+                touch_queue();
+                if
+                :: is_starting -> on_left[WORKER(me)] = true
+                :: else ->
+#ifndef MUTANT_DEATH_UNCOUNTED
+                        n_running++;
+#endif
+                        break
+                fi
+           };
+           !on_left[WORKER(me)]
+        od;
+        if
+        :: atomic { dying_threads++; run dying() }
+        :: atomic { touch_queue(); n_running--; wake_left() };
+                give_up();
+                is_given_up = true;
+                queue_drop()
+        fi
+}
+
+/* The rest of a thread that has started another in its place. */
+proctype dying()
+{
+        byte i = 0;
+
+        atomic { touch_queue(); n_running--; wake_left() };
+        atomic { queue_drop(); dying_threads-- }
+}
+
+inline give_up()
+{
+        dies = false;
+        end_request(CLOSER, r);
+        atomic {
+                touch_queue();
+                go[me] = false;
+                n_running--; is_started = (n_running > 0);
+#ifndef MUTANT_GIVE_UP_EARLY
+                is_starting = !is_started
+#endif
+        };
+        do
+        :: atomic {
+                touch_queue();
+                if
+                :: !is_started && len(queue) > 0 -> queue ? r; listed[r] = false; n_queued--
+                :: else -> is_starting = false; wake_left(); break
+                fi
+           };
+           is_called = false;
+           turn_away(r, CANCELLED);
+           if :: !is_won -> wait_done(WORKER(me), r) :: else fi;
+           end_request(CLOSER, r);
+           is_won = false
+        od
+}
+#endif
 
 proctype worker(byte me)
 {
         byte r = NIL, seen = 0, i = 0;
         bool stops = false, is_won = false, is_last = false, is_late = false;
+        bool is_called = false, dies = false, is_given_up = false;
 
 end_asleep:
         go[me];
+        is_given_up = false;
         do
         :: atomic {
                 touch_queue();
@@ -288,7 +402,20 @@ end_asleep:
                 on_changed[me] = true;
 #endif
                 !on_changed[me]
-           :: else -> run_request(WORKER(me), r, stops); r = NIL
+           :: else -> run_request(WORKER(me), r, stops);
+#if DEATHS
+                do
+                :: dies ->
+                        died();
+                        if
+                        :: is_given_up -> dies = false
+                        :: else -> dies = false; end_request(WORKER(me), r)     /* the new thread */
+                        fi
+                :: else -> break
+                od;
+                if :: is_given_up -> atomic { stops = false; r = NIL; is_called = false }; goto end_asleep :: else fi;
+#endif
+                atomic { r = NIL; is_called = false }
            fi;
            stops = false
         od;
@@ -311,7 +438,7 @@ inline start_workers()
 {
         atomic { touch_queue(); n_running = W };
         do
-        :: made < W -> go[made] = true; made++
+        :: made < W -> d_step { go[made] = true; gone[made] = false }; made++
         :: made <= W -> break
         od;
         atomic {
@@ -358,7 +485,8 @@ inline enqueue(r)
                 is_in = !is_stopping && n_queued < MAXQ;
 #endif
                 if
-                :: is_in -> n_queued++; assert(nfull(queue)); queue ! r; listed[r] = true;
+                :: is_in -> n_queued++; assert(nfull(queue));       /* B4 */
+                        queue ! r; listed[r] = true;
                         assert(len(queue) <= MAXQ);                     /* B4 */
                         signal_changed()
                 :: else
@@ -403,7 +531,7 @@ inline submit()
 
 inline outcome(r)
 {
-        atomic { assert(state[r] == DONE && status[r] != PENDING); mem[r] = false }
+        atomic { assert(state[r] == DONE && status[r] != PENDING); mem[r] = false }    /* B1 */
 }
 
 /* is_done: it is done. `patient`: wait without limit. */
@@ -450,7 +578,7 @@ inline cancel(r)
         if :: is_won && state[r] == ENDING -> finish(r, CANCELLED) :: else fi;
 #endif
         if
-        :: is_won -> atomic { won[r] = true; assert(state[r] == DONE); outcome(r) };
+        :: is_won -> atomic { won[r] = true; assert(state[r] == DONE); outcome(r) };      /* B1 */
                 is_done = true
         :: else
         fi;
@@ -556,19 +684,19 @@ inline join()
         :: atomic {
                 touch_queue();
                 if
-                :: n_running > 0 -> on_left[CLOSER] = true
+                :: n_running > 0 || is_starting -> on_left[CLOSER] = true
                 :: else -> must = !is_joined; is_joined = true; break
                 fi
            };
            if
            :: !on_left[CLOSER]
-           :: !patient -> atomic { on_left[CLOSER] = false; ok = (n_running == 0);
+           :: !patient -> atomic { on_left[CLOSER] = false; ok = (n_running == 0 && !is_starting);
                                    if :: ok -> must = !is_joined; is_joined = true :: else fi };
                 break
            fi
         od;
         do
-        :: must && i < n_workers -> gone[i]; i++
+        :: must && i < n_workers -> (gone[i] || !go[i]); i++
         :: else -> break
         od;
         i = 0; must = false;
@@ -582,7 +710,7 @@ inline join()
                         :: else -> break
                         fi
                 };
-                run_request(CLOSER, r, true); r = NIL
+                run_request(CLOSER, r, true); atomic { r = NIL; is_called = false }
         :: else -> break
         od
 #endif
@@ -592,7 +720,7 @@ proctype closer()
 {
         byte i = 0, r = NIL, seen = 0;
         bool ok = false, patient = false, must = false, is_won = false, is_last = false;
-        bool is_late = false;
+        bool is_late = false, is_called = false, dies = false;
 
 #ifdef MUTANT_SCAN_FIRST
         patient = true;
@@ -614,18 +742,21 @@ proctype closer()
                 is_left();
 #endif
                 if :: ok -> join() :: else fi;
-                if :: ok -> break :: else -> assert(!patient); patient = true; passed = 0 fi
+                if
+                :: ok -> break
+                :: else -> assert(!patient); patient = true; passed = 0         /* L3 */
+                fi
         od;
         ok = false;
         d_step {                                                        /* B6 */
-                assert(empty(queue) && n_queued == 0 && n_running == 0);
+                assert(empty(queue) && n_queued == 0 && n_running == 0);        /* B6 */
                 do
-                :: i < W -> assert(go[i] == gone[i]); i++
+                :: i < W -> assert(!go[i] || gone[i]); i++      /* B6 */
                 :: else -> break
                 od;
                 i = 0;
                 do
-                :: i < RC -> assert(!used[i] || state[i] == DONE); i++
+                :: i < RC -> assert(!used[i] || state[i] == DONE); i++  /* B6 */
                 :: else -> break
                 od;
                 i = 0;

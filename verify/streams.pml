@@ -1,34 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* streams.pml: who has which stream: bindings, leases, waiting, thread end, close, fork.
+/* streams.pml: who has which stream: sessions, bindings, leases, the queue with its turns, threads
+ * that end or die, close, late calls, fork.
  *
- * What it models: src/stream/binding.c (give_back, thread_ends, trib__binding_open, _close, _home,
- * _take, _drop, _generation, _wait, _is_awaited) and src/stream/stream_pool.c (make_stream,
- * is_past, try_lease, try_index, try_any, queue_up, look, unqueue_locked, wait_for_stream,
- * find_home, trib__stream_lease, serve_waiters, trib__stream_return, trib__stream_pool_destroy),
- * and the check of trib__is_forked that opens every public call (src/session/device_api.c).
+ * What it models: src/stream/binding.c (give_home_back, leave_orphan, thread_ends,
+ * trib__binding_open, void_lease, trib__binding_close, _take, _pass), src/stream/lease.c (all of
+ * it but `quick`, which is any choice here), src/stream/stream_lease.c (try_lease, try_home,
+ * try_any, is_to_be_had, serve, wait_for_stream, find_home, trib__stream_lease_for,
+ * trib__stream_pool_is_used), making and recovering of stream_pool.c, and
+ * src/session/session_table.c with the order of trib_session_close (drain, then free); and the
+ * check of trib__is_forked that opens every public call.
  *
- * Nouns: thread: leases, works and returns N times, and ends; then a new thread starts in its
- * place (LIVES). owner word: {epoch, thread} of each stream in the static table. home: a thread's
- * own record of its stream, {epoch, stream}. lease: FREE, LEASED or HUNG. waiter: record on the
- * waiting thread's stack: handed, is_woken, is_starving, word. closer: closes the pool when no
- * call is inside, and opens another in the same place. child: a process forked at any moment: what
- * the mutex and the words were is copied, and the threads are gone.
+ * Nouns: word: {epoch, tag, wanted, kind} of a stream's lease, in static memory; kinds FREE,
+ * LEASED, KEPT (free for the thread whose turn is not over), HUNG, ORPHAN, VOID (no pool has it).
+ * owner: {epoch, thread} of each stream's home. queue: threads in order of arrival. seat: what a
+ * session's handle is looked up in: {generation, state}; here a session and its pool open and close
+ * together, and the generation is the pool's epoch. inside: calls that count themselves in the
+ * seat; others are counted by the tag of their lease. closer: closes session and pool at any
+ * moment, and opens others in the same place. child: a process forked at any moment.
  *
- * POLICY: 0 share, 1 wait, 2 fail. A wait wakes by its own timer only where the code means it to:
- * to look at hung streams, and at a deadline. A model with timers everywhere would hide lost wakes.
+ * A thread has a handle, new or old, and calls with it N times in each of its LIVES; it may die in
+ * its operator. POLICY: 0 share, 1 wait, 2 fail. A sleeper wakes by its own timer only where the
+ * code means it to: when a look finds something that nobody returns (KEPT in vain, hung, an
+ * orphan, a home whose thread has ended), and at a deadline. A model with timers everywhere would
+ * hide lost wakes.
  *
  * Properties:
- * S6 no invalid end state: no wake is lost, no waiter sleeps beside an idle stream for ever.
+ * S6 no invalid end state: no wake is lost, nobody sleeps beside a stream to be had for ever, and
+ *    close ends whoever died.
  * S7 one thread has a stream's lease; one thread of an epoch has it as its home; a stale epoch
- *    gives nothing back.
- * S8 no call uses a stream or the pool when the pool is closed.
- * S10 a hung stream is leased only when its timeline has passed the abandoned work.
- * S11 at the end all words are free, nobody is counted as waiting, nothing is leased.
+ *    changes no word.
+ * S8 a call uses the session and the pool that its handle is of, and these are there; and when they
+ *    are gone, no word of theirs is changed.
+ * S10 a hung or orphaned stream is used only when its timeline has passed the abandoned work.
+ * S11 at the end all words are free, nobody is counted, nobody waits.
  * S12 a forked child takes no lock, uses no stream and changes nothing of its parent's.
+ * S15 nobody is served before one who came to the queue earlier, but for a thread within its turn,
+ *     which takes its stream again TURN times at the most.
  * L4 (LTL) who waits for a stream gets one, or an answer.
  *
- * Sizes: T threads of LIVES lives and N requests in each, S streams, POOLS openings of the pool,
- * HANGS hangs, FAULTS failures to make a stream, FORK forks. */
+ * Sizes: T threads of LIVES lives and N requests in each, S streams, TURN requests to a turn,
+ * POOLS openings, HANGS hangs, DEATHS deaths in an operator, FAULTS failures to make a stream,
+ * FORK forks, PREPARES calls that need no stream; RACES=0: the last close comes when all is over. */
 #ifndef T
 #define T 2
 #endif
@@ -37,6 +49,9 @@
 #endif
 #ifndef N
 #define N 1
+#endif
+#ifndef TURN
+#define TURN 1
 #endif
 #ifndef LIVES
 #define LIVES 1
@@ -47,107 +62,94 @@
 #ifndef HANGS
 #define HANGS 0
 #endif
+#ifndef DEATHS
+#define DEATHS 0
+#endif
 #ifndef FAULTS
 #define FAULTS 0
 #endif
 #ifndef FORK
 #define FORK 0
 #endif
+#ifndef PREPARES
+#define PREPARES 0
+#endif
 #ifndef POLICY
 #define POLICY 0
 #endif
-#define SHARE 0
-#define WAIT 1
-#define FAIL 2
+#ifndef RACES
+#define RACES 1
+#endif
 #define NIL 255
-#define WORD(epoch, number) ((epoch) * 32 + (number))
+#define OWNER(epoch, number) ((epoch) * 32 + (number))
 
-mtype = { FREE, LEASED, HUNG };
+mtype = { VOID, FREE, LEASED, KEPT, HUNG, ORPHAN };
+mtype = { NONE, OPEN, CLOSING };
 
 /* Static: the place. */
+mtype kind[S] = VOID;
+bool wanted[S];
+byte epoch_of[S], tag[S];       /* tag: LEASED: the session's, or 0; KEPT: the thread's number */
+byte turns[S];                  /* times that the stream was kept in this turn */
 byte owners[S];
-byte place_epoch, generation, binding_waiters;
-bool sleeps_home[T];            /* asleep on the generation */
+byte place_epoch;
+bool mutex;
+byte n_queue, queue[T];
+bool sleeps[T], served[T], needs_home[T], has_home[T];
+byte given[T];                  /* the stream, when served */
+byte wait_tag[T];
+
+/* Static: the seat. */
+mtype state = NONE;
+byte generation;                /* the pool's epoch while OPEN or CLOSING */
+byte inside;
 
 /* The pool. */
-byte epoch;                     /* the pool's own, fixed while it is open */
-mtype lease[S] = FREE;
-bool made[S], making[S];
-bool mutex;
-byte n_waiters, n_queue, queue[T];
-bool sleeps[T];                 /* asleep on its record's word */
-byte handed[T] = NIL;
-bool is_starving[T], is_woken[T], word[T];
+bool is_there, has_session;     /* the pool is allocated; so is the session */
+byte epoch;                     /* the pool's own */
+bool made[S];
 
-/* Threads. */
-byte number[T];                 /* of the thread that lives in this place now */
-byte home_epoch[T], home[T];
+/* Threads: what each knows of itself. */
+byte number[T + 1], home_epoch[T + 1], home[T + 1]; /* T: the closer, who has none */
+byte kept[T] = NIL;             /* the stream that it has kept */
+byte kept_epoch[T];
 byte next_number = 1;
-
-byte inside;                    /* calls in the pool's session */
-bool is_open, is_closed_for_good;
+bool is_closed_for_good;
 byte living = T;
 
 /* Ghosts. */
-byte user[S] = NIL;             /* who leases it */
+byte user[S] = NIL;             /* who has the lease: a thread, or T: the closer */
 bool past[S] = true;            /* its timeline has passed what was abandoned */
-byte hangs, faults;
+byte again[S];                  /* times that its holder took it again while others wait */
+byte hangs, deaths, faults, prepares;
 
 inline lock() { atomic { !mutex -> mutex = true } }
 inline unlock() { mutex = false }
 
-/* --- bindings --- */
-
-inline wake_home()
-{
-        if
-        :: sleeps_home[0] -> sleeps_home[0] = false
-#if T > 1
-        :: sleeps_home[1] -> sleeps_home[1] = false
-#endif
-#if T > 2
-        :: sleeps_home[2] -> sleeps_home[2] = false
-#endif
-        :: else
-        fi
-}
+/* --- homes --- */
 
 /* e, s: the home that was. */
-inline give_back(e, s)
+inline give_home_back(e, s)
 {
 #ifdef MUTANT_STALE_EPOCH
-        atomic { ok = (owners[s] != 0); if :: ok -> owners[s] = 0 :: else fi };
-#else
         atomic {
-                ok = (owners[s] == WORD(e, number[me]));
-                if :: ok -> assert(e == place_epoch); owners[s] = 0 :: else fi       /* S7 */
-        };
-#endif
-        if
-        :: ok ->
-#ifndef MUTANT_NO_GENERATION
-                generation++;
-#endif
                 if
-                :: binding_waiters > 0 -> atomic { wake_home() }
+                :: owners[s] != 0 ->
+                        assert(e == place_epoch);                               /* S7 */
+                        owners[s] = 0
                 :: else
                 fi
-        :: else
-        fi;
-        ok = false
-}
-
-/* Drops the home of this thread in the pool's epoch, if it has one. */
-inline drop_home()
-{
-        if
-        :: home_epoch[me] == epoch ->
-                d_step { old_epoch = home_epoch[me]; old = home[me];
-                         home_epoch[me] = 0; home[me] = 0 };
-                give_back(old_epoch, old);
-                d_step { old = 0; old_epoch = 0 }
-        :: else
-        fi
+        }
+#else
+        atomic {
+                if
+                :: owners[s] == OWNER(e, number[me]) ->
+                        assert(e == place_epoch);                               /* S7 */
+                        owners[s] = 0
+                :: else
+                fi
+        }
+#endif
 }
 
 inline take_home()
@@ -158,17 +160,16 @@ inline take_home()
                 atomic {
                         if
                         :: owners[k] == 0 ->
-                                owners[k] = WORD(epoch, number[me]);
+                                owners[k] = OWNER(epoch, number[me]);
                                 home_epoch[me] = epoch; home[me] = k;
                                 j = 0;
-                                do                                      /* S7 */
+                                do                                              /* S7 */
                                 :: j < T ->
                                         assert(j == me || home_epoch[j] != epoch || home[j] != k);
                                         j++
                                 :: else -> break
                                 od;
-                                j = 0;
-                                k = S
+                                j = 0; k = S
                         :: else -> k++
                         fi
                 }
@@ -177,434 +178,691 @@ inline take_home()
         k = 0
 }
 
-/* ok: go on; else there is no home to be had in time. */
-inline find_home()
+/* --- words --- */
+
+/* The holder's ghost; past the queue only as the property says. */
+inline has_taken(s)
 {
-        take_home();
-        ok = true;
-#if POLICY == 2
-        ok = (home_epoch[me] == epoch);
-#endif
-#if POLICY == 1
-        do
-        :: home_epoch[me] == epoch -> break
-        :: else ->
-                seen = generation;
-                take_home();
-                if
-                :: home_epoch[me] == epoch -> break
-                :: home_epoch[me] != epoch && !ok -> break
-                :: else
-                fi;
-#ifndef MUTANT_NOT_COUNTED
-                atomic { binding_waiters++ };
-#endif
-                atomic {
-                        if
-                        :: generation == seen -> sleeps_home[me] = true
-                        :: else
-                        fi
-                };
-                if
-                :: !sleeps_home[me]
-                :: is_impatient -> atomic { sleeps_home[me] = false; ok = false }
-                fi;
-#ifndef MUTANT_NOT_COUNTED
-                atomic { binding_waiters-- };
-#endif
-                seen = 0
-        od;
-        seen = 0;
-        ok = (home_epoch[me] == epoch);
-#endif
+        assert(user[s] == NIL); user[s] = me                                    /* S7 */
 }
 
-/* --- leases --- */
-
-/* found: the stream, leased; or NIL. */
-inline try_lease(s)
+/* Take s, idle and unwanted, in pool e's and session t's name. found: s. */
+inline take_free(s, e, t)
 {
-#ifdef MUTANT_LEASE_RACE
-        if
-        :: lease[s] == FREE -> lease[s] = LEASED; found = s
-        :: lease[s] == LEASED
-        :: lease[s] == HUNG
-        fi;
-#else
         atomic {
                 if
-                :: lease[s] == FREE -> lease[s] = LEASED; found = s
-                :: lease[s] == HUNG -> lease[s] = LEASED; is_hung = true
+#ifdef MUTANT_OVERTAKE
+                :: kind[s] == FREE && epoch_of[s] == e ->
+#else
+                :: kind[s] == FREE && epoch_of[s] == e && !wanted[s] ->
+#endif
+                        assert(n_queue == 0);                                   /* S15 */
+                        kind[s] = LEASED; tag[s] = t; has_taken(s); found = s
                 :: else
                 fi
-        };
-#endif
-        if
-        :: is_hung ->
-                is_hung = false;
-                if
-#ifdef MUTANT_HUNG_IS_FREE
-                :: found = s
+        }
+}
+
+inline want_all()
+{
+#ifndef MUTANT_NOT_WANTED
+        w = 0;
+        do
+        :: w < S -> atomic { wanted[w] = true; turns[w] = 0; again[w] = 0; w++ }
+        :: else -> break
+        od;
+        w = 0
 #else
-                :: past[s] -> found = s
-                :: !past[s] -> lease[s] = HUNG
+        skip
 #endif
+}
+
+inline unwant_all()
+{
+        w = 0;
+        do
+        :: w < S ->
+                atomic {
+                        wanted[w] = false;
+                        if
+                        :: kind[w] == KEPT -> kind[w] = FREE; tag[w] = 0
+                        :: else
+                        fi;
+                        w++
+                }
+        :: else -> break
+        od;
+        w = 0
+}
+
+/* Take x off the queue. Under the mutex. */
+inline unlink(x)
+{
+        d_step {
+                j = 0;
+                do :: queue[j] != x -> j++ :: else -> break od;
+                n_queue--;
+                do :: j < n_queue -> queue[j] = queue[j + 1]; j++ :: else -> break od;
+                queue[n_queue] = 0; j = 0
+        };
+        if
+        :: n_queue == 0 -> unwant_all()
+        :: else
+        fi
+}
+
+/* Pass s on to the first of the queue, or free it. The lease is me's. */
+inline give(s)
+{
+        lock();
+        if
+        :: n_queue == 0 ->
+                atomic {
+                        assert(user[s] == me && kind[s] == LEASED && epoch_of[s] == place_epoch);
+                        user[s] = NIL; kind[s] = FREE; tag[s] = 0               /* S8 */
+                };
+                x = NIL
+        :: else ->
+#ifdef MUTANT_LAST_FIRST
+                x = queue[n_queue - 1];
+#else
+                x = queue[0];
+#endif
+                assert(x == queue[0]);                                          /* S15 */
+                if
+                :: needs_home[x] ->
+                        atomic {
+                                if
+                                :: home_epoch[me] == epoch_of[s] && home[me] == s &&
+                                   owners[s] == OWNER(epoch_of[s], number[me]) ->
+                                        home_epoch[me] = 0; home[me] = 0;
+                                        owners[s] = OWNER(epoch_of[s], number[x]);
+                                        has_home[x] = true
+                                :: owners[s] == 0 ->
+                                        owners[s] = OWNER(epoch_of[s], number[x]);
+                                        has_home[x] = true
+                                :: else
+                                fi
+                        }
+                :: else
+                fi;
+                atomic {
+                        assert(user[s] == me && kind[s] == LEASED && epoch_of[s] == place_epoch);
+                        user[s] = x; tag[s] = wait_tag[x]; wanted[s] = true;
+                        turns[s] = 0; again[s] = 0
+                };
+                unlink(x);
+                d_step { given[x] = s; served[x] = true }
+        fi;
+        unlock();
+#ifndef MUTANT_NO_WAKE
+        if
+        :: x != NIL -> sleeps[x] = false
+        :: else
+        fi;
+#endif
+        x = NIL
+}
+
+/* End the lease of s: free, kept, or given. */
+inline lease_end(s)
+{
+        atomic {
+                if
+                :: !wanted[s] ->
+                        assert(user[s] == me && kind[s] == LEASED && epoch_of[s] == place_epoch);
+                        user[s] = NIL; kind[s] = FREE; tag[s] = 0; ok = true    /* S8 */
+                :: else -> ok = false
+                fi
+        };
+        if
+        :: !ok ->
+                if
+#ifdef MUTANT_ENDLESS_TURN
+                :: true ->
+#else
+                :: turns[s] < TURN ->
+#endif
+                        /* quick, or not: any */
+                        atomic {
+                                if
+                                :: wanted[s] ->
+                                        assert(user[s] == me && kind[s] == LEASED);
+                                        user[s] = NIL; kind[s] = KEPT; tag[s] = number[me];
+                                        turns[s]++; kept[me] = s; kept_epoch[me] = epoch_of[s];
+                                        ok = true
+                                :: else
+                                fi
+                        }
+                :: true
+                fi;
+                if
+                :: !ok -> give(s)
+                :: else
                 fi
         :: else
         fi;
+        ok = false
+}
+
+inline lease_hang(s)
+{
+        atomic { assert(user[s] == me); user[s] = NIL; kind[s] = HUNG; tag[s] = 0 }
+}
+
+/* me has taken s, which was HUNG or an ORPHAN: ok: it may be used. */
+inline recover(s)
+{
+#ifdef MUTANT_HUNG_IS_FREE
+        ok = true
+#else
+        ok = past[s]
+#endif
+}
+
+/* --- leases of requests --- */
+
+/* Lease s if it is idle, or hung or an orphan and past its work. Not past the queue. */
+inline try_lease(s)
+{
+        take_free(s, epoch, epoch);
         if
-        :: found == s -> d_step { assert(user[s] == NIL && past[s]); user[s] = me }   /* S7, S10 */
+        :: found == NIL ->
+                atomic {
+                        if
+                        :: !wanted[s] && (kind[s] == HUNG || kind[s] == ORPHAN) ->
+                                kind[s] = LEASED; tag[s] = epoch; has_taken(s); found = s
+                        :: else
+                        fi
+                };
+                if
+                :: found != NIL ->
+                        recover(s);
+                        if :: !ok -> found = NIL; lease_hang(s) :: else fi;
+                        ok = false
+                :: else
+                fi
         :: else
         fi
 }
 
-/* found, or failed: it could not be made. */
-inline try_index(s)
+#ifdef MUTANT_HOME_UNSEEN
+#define IS_HOME(s) false
+#else
+#define IS_HOME(s) (home_epoch[me] == epoch && home[me] == s)
+#endif
+
+/* A look: what comes back without a return goes to the first of the queue. */
+inline serve()
 {
-        if
-        :: made[s] -> try_lease(s)
-        :: else ->
+        i = 0;
+        do
+        :: i < S ->
                 atomic {
                         if
-                        :: !making[s] -> making[s] = true; ok = true
-                        :: else -> ok = false
+                        :: !wanted[i] -> i = S
+                        :: wanted[i] && (
+#if POLICY == 1
+                           (kind[i] == FREE && (owners[i] == 0 || IS_HOME(i))) ||
+#else
+                           kind[i] == FREE ||
+#endif
+                           kind[i] == KEPT || kind[i] == HUNG
+#ifndef MUTANT_ORPHAN_STAYS
+                           || kind[i] == ORPHAN
+#endif
+                           ) ->
+                                is_hung = (kind[i] == HUNG || kind[i] == ORPHAN);
+                                kind[i] = LEASED; tag[i] = 0; has_taken(i); found = i
+                        :: else
                         fi
                 };
                 if
-                :: ok && !made[s] ->
+                :: found != NIL ->
+                        found = NIL; ok = true;
+                        if :: is_hung -> recover(i) :: else fi;
                         if
-                        :: atomic { faults < FAULTS -> faults++; failed = true }
-                        :: atomic { assert(lease[s] == FREE && user[s] == NIL);
-                                    lease[s] = LEASED; user[s] = me; made[s] = true; found = s }
-                        fi;
-                        making[s] = false;
-#ifndef MUTANT_FAIL_UNSAID
-                        if
-                        :: failed -> pass_on()
-                        :: else
+                        :: ok -> ok = false; is_hung = false; give(i)
+                        :: else -> is_hung = false; lease_hang(i)
                         fi
-#endif
-                :: ok && made[s] -> making[s] = false
                 :: else
                 fi;
-                ok = false
-        fi
-}
-
-/* found, or failed, or neither: all are busy. */
-inline try_any(start)
-{
-        i = 0;
-        do
-        :: i < S && found == NIL ->
-                if
-                :: made[(start + i) % S] -> try_lease((start + i) % S)
-                :: else
-                fi;
-                i++
-        :: else -> break
-        od;
-        i = 0;
-        do
-        :: i < S && found == NIL && !failed ->
-                if
-                :: !made[(start + i) % S] -> try_index((start + i) % S)
-                :: else
-                fi;
-                i++
+                if :: i < S -> i++ :: else fi
         :: else -> break
         od;
         i = 0
 }
 
-/* Wake w to look again. Under the mutex. */
-inline wake(w)
+/* Something that a look finds. */
+#ifdef MUTANT_KEPT_UNSEEN
+#define LOOK_KEPT(s) false
+#else
+#define LOOK_KEPT(s) (kind[s] == KEPT)
+#endif
+#if POLICY == 1
+#define TO_SEE(s) (wanted[s] && (LOOK_KEPT(s) || kind[s] == HUNG || kind[s] == ORPHAN || \
+                   (kind[s] == FREE && (owners[s] == 0 || IS_HOME(s)))))
+#else
+#define TO_SEE(s) (wanted[s] && (LOOK_KEPT(s) || kind[s] == HUNG || kind[s] == ORPHAN))
+#endif
+
+inline wait_for_stream()
 {
-        d_step { is_woken[w] = true; word[w] = true; sleeps[w] = false }
+        if :: is_impatient = true :: skip fi;
+        d_step {
+                wait_tag[me] = epoch; served[me] = false; has_home[me] = false;
+                needs_home[me] = (POLICY == 1 && home_epoch[me] != epoch)
+        };
+        lock();
+        if
+        :: n_queue == 0 -> want_all(); ok = true
+        :: else
+        fi;
+        atomic { queue[n_queue] = me; n_queue++ };
+        unlock();
+        if
+        :: ok -> ok = false; serve()
+        :: else
+        fi;
+        do
+        :: served[me] || is_late -> break
+        :: else ->
+                atomic { if :: !served[me] -> sleeps[me] = true :: else fi };
+                if
+                :: !sleeps[me]
+                :: TO_SEE(0) || TO_SEE(S - 1) -> sleeps[me] = false
+                :: is_impatient -> atomic { sleeps[me] = false; is_late = true }
+                fi;
+                if
+                :: !served[me] -> serve()
+                :: else
+                fi
+        od;
+        if
+        :: !served[me] ->
+                lock();
+                if
+                :: !served[me] -> unlink(me); failed = true
+#ifdef MUTANT_LEAVE_SERVED
+                :: else -> failed = true
+#else
+                :: else
+#endif
+                fi;
+                unlock()
+        :: else
+        fi;
+        d_step {
+                if
+                :: !failed ->
+                        found = given[me]; assert(user[found] == me);
+                        if
+                        :: has_home[me] -> home_epoch[me] = epoch; home[me] = found
+                        :: else
+                        fi
+                :: else
+                fi;
+                served[me] = false; has_home[me] = false; needs_home[me] = false;
+                given[me] = 0; wait_tag[me] = 0; is_late = false; is_impatient = false;
+                sleeps[me] = false
+        }
 }
 
-/* serve_waiters without a stream: somebody leaves who was woken, or has failed to make a stream. */
-inline pass_on()
+/* What this thread has kept, if it is still there. */
+inline resume()
 {
         if
-        :: n_waiters > 0 ->
-                lock();
+        :: kept[me] != NIL ->
                 atomic {
-                        j = 0;
-                        do
-                        :: j < n_queue && (handed[queue[j]] != NIL ||
-                                           (is_woken[queue[j]] && !is_starving[queue[j]])) -> j++
-                        :: else -> break
-                        od;
-                        if :: j < n_queue -> wake(queue[j]) :: else fi;
-                        j = 0
-                };
-                unlock()
+                        old = kept[me]; kept[me] = NIL;
+                        if
+                        :: kind[old] == KEPT && tag[old] == number[me] &&
+                           epoch_of[old] == kept_epoch[me] && epoch_of[old] == epoch ->
+                                kind[old] = LEASED; tag[old] = epoch; again[old]++;
+                                assert(again[old] <= TURN);                     /* S15 */
+                                has_taken(old); found = old
+                        :: else
+                        fi;
+                        old = 0; kept_epoch[me] = 0
+                }
         :: else
         fi
 }
 
-inline serve_waiters(s)
-{
-        lock();
-        atomic {
-                j = 0;
-                do
-                :: j < n_queue && (handed[queue[j]] != NIL ||
-                                   (is_woken[queue[j]] && !is_starving[queue[j]])) -> j++
-                :: else -> break
-                od
-        };
-        if
-        :: j < n_queue ->
-                atomic {
-                        if
-                        :: is_starving[queue[j]] && lease[s] == FREE ->
-                                lease[s] = LEASED; handed[queue[j]] = s;
-                                assert(user[s] == NIL); user[s] = queue[j]
-                        :: else
-                        fi
-                };
-                wake(queue[j])
-        :: else
-        fi;
-        j = 0;
-        unlock()
-}
-
-inline return_stream(s, hangs_now)
-{
-#ifdef MUTANT_LOOK_FIRST
-        seen = n_waiters;
-#endif
-        atomic {
-                assert(user[s] == me);
-                user[s] = NIL;
-                if
-                :: hangs_now -> lease[s] = HUNG
-                :: else -> lease[s] = FREE
-                fi
-        };
-        if
-#ifdef MUTANT_LOOK_FIRST
-        :: seen > 0 -> serve_waiters(s)
-#else
-        :: n_waiters > 0 -> serve_waiters(s)
-#endif
-        :: else
-        fi;
-#if POLICY == 1
-        if
-        :: binding_waiters > 0 -> drop_home()
-        :: else
-        fi;
-#endif
-        skip
-}
-
-inline queue_up()
-{
-        lock();
-        d_step {
-                queue[n_queue] = me; n_queue++;
-                handed[me] = NIL; is_starving[me] = false; is_woken[me] = false; word[me] = false
-        };
-        n_waiters++;
-        unlock()
-}
-
-inline unqueue()
-{
-        lock();
-        d_step {
-                j = 0;
-                do :: queue[j] != me -> j++ :: else -> break od;
-                n_queue--;
-                do :: j < n_queue -> queue[j] = queue[j + 1]; j++ :: else -> break od;
-                queue[n_queue] = 0;
-                j = 0;
-                old = handed[me]; handed[me] = NIL;
-                must_pass = is_woken[me] && old == NIL;
-                is_woken[me] = false; is_starving[me] = false; word[me] = false
-        };
-        n_waiters--;
-        unlock()
-}
-
-#define SOME_HUNG (lease[0] == HUNG || lease[S - 1] == HUNG)
-
-inline wait_for_stream(start)
-{
-#ifdef MUTANT_COUNT_LATE
-        try_any(start);
-        if :: found == NIL && !failed -> queue_up() :: else -> queue_up() fi;
-#else
-        queue_up();
-#endif
-        do
-        ::
-#ifndef MUTANT_COUNT_LATE
-                try_any(start);
-#endif
-                if :: found != NIL || failed || is_late -> break :: else fi;
-                atomic { if :: !word[me] -> sleeps[me] = true :: else fi };
-                if
-                :: !sleeps[me]
-                :: SOME_HUNG -> sleeps[me] = false
-                :: is_impatient -> atomic { sleeps[me] = false; is_late = true }
-                fi;
-                lock();
-                atomic {
-                        is_woken[me] = false; word[me] = false;
-                        if :: is_starving[me] = true :: skip fi
-                };
-                unlock();
-                if :: handed[me] != NIL -> break :: else fi;
-#ifdef MUTANT_COUNT_LATE
-                try_any(start)
-#endif
-        od;
-        is_late = false;
-        unqueue();
-#ifndef MUTANT_KEEP_WAKE
-        if :: must_pass -> pass_on() :: else fi;
-#endif
-        must_pass = false;
-        if
-        :: old != NIL && found != NIL ->
-                d_step { seen = old; user[old] = me };
-                return_stream(seen, false)
-        :: old != NIL && found == NIL -> d_step { found = old; assert(user[old] == me) }
-        :: else
-        fi;
-        atomic { old = 0; seen = 0 }
-}
-
+/* found, or failed. The call is counted inside. */
 inline stream_lease()
 {
-        ok = true;
+        resume();
         if
-        :: home_epoch[me] != epoch -> find_home()
+        :: found == NIL && home_epoch[me] != epoch ->
+                take_home();
+#if POLICY == 2
+                if :: home_epoch[me] != epoch -> failed = true :: else fi
+#endif
         :: else
         fi;
         if
-        :: ok ->
-                ok = false;
-                start = 0;
+        :: found == NIL && !failed && home_epoch[me] == epoch ->
+                try_lease(home[me]);
+#if POLICY == 1
+                atomic {
+                        if
+                        :: found == NIL && kind[home[me]] == FREE ->
+                                kind[home[me]] = LEASED; tag[home[me]] = epoch;
+                                has_taken(home[me]); found = home[me]
+                        :: else
+                        fi
+                }
+#endif
+        :: else
+        fi;
+        if
+        :: found == NIL && !failed && (POLICY != 1 || home_epoch[me] == epoch) ->
+                i = 0;
+                do
+                :: i < S && found == NIL -> try_lease(i); i++
+                :: else -> break
+                od;
+                i = 0
+        :: else
+        fi;
+        if
+        :: found == NIL && !failed -> wait_for_stream()
+        :: else
+        fi
+}
+
+/* --- calls --- */
+
+/* The call's session and pool are those of its handle, and there. */
+#define IN_ITS_SESSION (is_there && has_session && epoch == handle && place_epoch == handle)
+
+/* The short way in: found, or not. */
+inline enter_leased()
+{
+        if
+        :: home_epoch[me] == handle ->
+                take_free(home[me], handle, handle);
                 if
-                :: home_epoch[me] == epoch -> start = home[me]; try_index(start)
+#ifdef MUTANT_NO_SECOND_LOOK
+                :: false
+#else
+                :: found != NIL && (state != OPEN || generation != handle) ->
+                        /* Too late: static memory only. */
+                        old = found; found = NIL; is_told = true;
+                        lease_end(old);
+                        old = 0
+#endif
                 :: else
-                fi;
+                fi
+        :: else
+        fi
+}
+
+inline enter()
+{
+        atomic { inside++ };
+#ifdef MUTANT_ANY_GENERATION
+        if :: state == OPEN :: state != OPEN -> atomic { inside-- }; is_told = true fi
+#else
+        if
+        :: atomic { state == OPEN && generation == handle }
+        :: atomic { state != OPEN || generation != handle } -> atomic { inside-- }; is_told = true
+        fi
+#endif
+}
+
+/* The thread's hook. held: the lease of the request that it died in, or NIL. */
+inline thread_ends()
+{
+        if
+        :: held != NIL ->
+                atomic {
+                        assert(user[held] == me && kind[held] == LEASED);
+                        user[held] = NIL; kind[held] = ORPHAN; held = NIL
+                }
+        :: else
+        fi;
+        if
+#ifndef MUTANT_COUNT_STAYS
+        :: is_counted -> atomic { inside--; is_counted = false }
+#endif
+        :: else
+        fi;
+        if
+        :: home_epoch[me] != 0 ->
+                d_step { e = home_epoch[me]; old = home[me]; home_epoch[me] = 0; home[me] = 0 };
+#ifndef MUTANT_NO_HOOK
+                give_home_back(e, old);
+#endif
+                d_step { e = 0; old = 0 }
+        :: else
+        fi;
+        d_step { kept[me] = NIL; kept_epoch[me] = 0 }
+}
+
+/* One request with the stream `found`. */
+inline use_stream()
+{
+        assert(IN_ITS_SESSION && user[found] == me && past[found]);             /* S8, S10 */
+        if
+        :: !made[found] ->
                 if
-                :: found == NIL && !failed -> try_any(start)
-                :: else
-                fi;
+                :: atomic { faults < FAULTS -> faults++; failed = true }
+                :: made[found] = true
+                fi
+        :: else
+        fi;
+        if
+        :: !failed ->
+                assert(IN_ITS_SESSION);                                         /* S8 */
+                atomic {
+                        if
+                        :: hangs < HANGS -> hangs++; past[found] = false; is_hung = true
+                        :: skip
+                        fi
+                };
                 if
-                :: found == NIL && !failed -> wait_for_stream(start)
+                :: atomic { deaths < DEATHS -> deaths++; is_hung = false; is_dead = true;
+                            held = found }
+                :: is_hung -> assert(IN_ITS_SESSION); is_hung = false; lease_hang(found)
+                :: !is_hung -> assert(IN_ITS_SESSION); lease_end(found)
+                fi
+#ifdef MUTANT_FAIL_UNSAID
+        :: else
+#else
+        :: else -> lease_end(found)
+#endif
+        fi
+}
+
+/* A call with `handle`. */
+inline request()
+{
+        if
+        :: atomic { state == OPEN && generation == handle } -> enter_leased()
+        :: atomic { state != OPEN || generation != handle } -> is_told = true
+        fi;
+        if
+        :: found == NIL && !is_told ->
+                enter();
+                if
+                :: !is_told ->
+#ifdef MUTANT_UNCOUNT_FIRST
+                        atomic { inside-- };
+                        stream_lease()
+#else
+                        assert(IN_ITS_SESSION);                                 /* S8 */
+                        stream_lease();
+                        assert(IN_ITS_SESSION);
+                        atomic { inside-- }
+#endif
                 :: else
                 fi
         :: else
         fi;
-        atomic { ok = false; failed = false; start = 0 }
+        if
+        :: found != NIL -> use_stream()
+        :: else
+        fi;
+        d_step { found = NIL; failed = false; is_told = false; ok = false }
+}
+
+/* A call that needs no stream, but runs a user's function. */
+inline prepare()
+{
+        enter();
+        if
+        :: !is_told ->
+                assert(IN_ITS_SESSION);
+                if
+                :: atomic { deaths < DEATHS -> deaths++; is_dead = true; is_counted = true }
+                :: atomic { inside-- }
+                fi
+        :: else
+        fi;
+        is_told = false
 }
 
 proctype thread(byte me)
 {
-        byte n = 0, lives = 1, found = NIL, i = 0, j = 0, k = 0, seen = 0, start = 0;
-        byte old = 0, old_epoch = 0;
-        bool ok = false, failed = false, is_hung = false, must_pass = false;
-        bool is_late = false, is_impatient = false;
+        byte n = 0, lives = 1, found = NIL, held = NIL, i = 0, j = 0, k = 0, w = 0, x = NIL;
+        byte old = 0, e = 0, handle = 0;
+        bool ok = false, failed = false, is_hung = false, is_late = false, is_impatient = false;
+        bool is_told = false, is_dead = false, is_counted = false;
 
         atomic { number[me] = next_number; next_number++ };
         do
-        :: n < N ->
+        :: n < N && !is_dead ->
                 n++;
                 if
-                :: atomic { is_open -> inside++ }
-                :: is_closed_for_good -> break
+                :: atomic { state == OPEN -> handle = generation }
+                :: handle != 0          /* as it was: old, perhaps */
+                :: is_closed_for_good && handle == 0 -> break
                 fi;
-                if :: is_impatient = true :: skip fi;
-                stream_lease();
-                is_impatient = false;
+#if PREPARES
                 if
-                :: found != NIL ->
-                        assert(epoch == place_epoch && made[found]);            /* S8 */
-                        assert(user[found] == me);
-                        atomic {
-                                if
-                                :: hangs < HANGS -> hangs++; past[found] = false; is_hung = true
-                                :: skip
-                                fi
-                        };
-                        return_stream(found, is_hung);
-                        atomic { found = NIL; is_hung = false }
-                :: else
-                fi;
-                atomic { inside-- }
-        :: else ->
-                /* The thread ends: its hook. */
-                if
-                :: home_epoch[me] != 0 ->
-                        d_step { old_epoch = home_epoch[me]; old = home[me];
-                                 home_epoch[me] = 0; home[me] = 0 };
-#ifndef MUTANT_NO_HOOK
-                        give_back(old_epoch, old);
+                :: atomic { prepares < PREPARES -> prepares++ }; prepare()
+                :: request()
+                fi
+#else
+                request()
 #endif
-                        d_step { old = 0; old_epoch = 0 }
-                :: else
-                fi;
+        :: else ->
+                thread_ends();
                 if
-                :: lives < LIVES ->
-                        atomic { lives++; n = 0; number[me] = next_number; next_number++ }
+                :: lives < LIVES || is_dead ->
+                        atomic {
+                                if :: is_dead :: else -> lives++; n = 0 fi;
+                                is_dead = false;
+                                number[me] = next_number; next_number++
+                        };
+                        if :: n == N && lives >= LIVES -> break :: else fi
                 :: else -> break
                 fi
         od;
-        living--
+        atomic { handle = 0; living-- }
 }
 
 proctype device()
 {
 end_idle:
         do
-        :: atomic { !past[0] && lease[0] != LEASED -> past[0] = true }
+        :: atomic { !past[0] && kind[0] != LEASED -> past[0] = true }
 #if S > 1
-        :: atomic { !past[1] && lease[1] != LEASED -> past[1] = true }
+        :: atomic { !past[1] && kind[1] != LEASED -> past[1] = true }
 #endif
         od
 }
 
+/* No call is inside: counters first, then the words, whose orphans are recovered. */
+inline wait_left()
+{
+#ifdef MUTANT_WORDS_FIRST
+        scan_words(); inside == 0
+#else
+        inside == 0;
+#ifndef MUTANT_WORDS_UNSEEN
+        scan_words()
+#endif
+#endif
+}
+
+inline scan_words()
+{
+        s = 0;
+        do
+        :: s < S ->
+                if
+                :: !(tag[s] == epoch && (kind[s] == LEASED || kind[s] == ORPHAN)) -> s++
+#ifndef MUTANT_ORPHAN_STAYS
+                :: atomic { tag[s] == epoch && kind[s] == ORPHAN ->
+                            kind[s] = LEASED; tag[s] = 0; has_taken(s) } ->
+                        recover(s);
+                        if
+                        :: ok -> give(s)
+                        :: else -> lease_hang(s)
+                        fi;
+                        ok = false
+#endif
+                fi
+        :: else -> break
+        od;
+        s = 0
+}
+
 proctype closer()
 {
-        byte pools = 0, i = 0;
+        byte me = T, pools = 0, s = 0, w = 0, x = NIL, j = 0;
+        bool ok = false;
 
         do
         :: pools < POOLS ->
-                atomic {
-                        place_epoch++; epoch = place_epoch; pools++; is_open = true
-                };
+                /* trib_device_open, trib_session_open */
+                atomic { place_epoch++; epoch = place_epoch; is_there = true; pools++ };
+                do
+                :: s < S -> atomic { kind[s] = FREE; epoch_of[s] = epoch; wanted[s] = false;
+                                     tag[s] = 0; s++ }
+                :: else -> s = 0; break
+                od;
+                atomic { has_session = true; generation = epoch; state = OPEN };
                 if
                 :: pools < POOLS -> skip                /* at any moment */
+#if RACES
+                :: pools == POOLS -> living == 0 || pools == 1
+#else
                 :: pools == POOLS -> living == 0
-                fi;
-                is_open = false;
-#ifndef MUTANT_CLOSE_EARLY
-                inside == 0;
 #endif
+                fi;
+                /* trib_session_close */
+                state = CLOSING;
+                wait_left();
+                state = NONE;
+                inside == 0;
+                has_session = false;
+                /* the pool goes with the last of its sessions */
                 do
-                :: i < S -> owners[i] = 0; i++
-                :: else -> break
+                :: s < S ->
+#ifdef MUTANT_VOID_LEASED
+                        atomic { kind[s] = VOID; epoch_of[s] = 0; wanted[s] = false; tag[s] = 0 };
+#else
+                        atomic {
+                                kind[s] != LEASED ->
+                                kind[s] = VOID; epoch_of[s] = 0; wanted[s] = false; tag[s] = 0
+                        };
+#endif
+                        owners[s] = 0;
+                        s++
+                :: else -> s = 0; break
                 od;
                 atomic {
-                        assert(!mutex && n_queue == 0 && n_waiters == 0);       /* S11 */
-                        assert(binding_waiters == 0);
-                        i = 0;
+                        assert(n_queue == 0);                                   /* S11 */
                         do
-                        :: i < S ->
-                                assert(user[i] == NIL && lease[i] != LEASED && !making[i]);
-                                lease[i] = FREE; made[i] = false; past[i] = true; i++
-                        :: else -> break
+                        :: s < S -> assert(user[s] == NIL); made[s] = false; past[s] = true;
+                                    turns[s] = 0; again[s] = 0; s++
+                        :: else -> s = 0; break
                         od;
-                        i = 0; epoch = 0
+                        is_there = false; epoch = 0
                 };
 #ifndef MUTANT_EPOCH_STAYS
                 place_epoch++
@@ -613,7 +871,15 @@ proctype closer()
 #endif
         :: else -> break
         od;
-        is_closed_for_good = true
+        is_closed_for_good = true;
+        atomic {
+                living == 0 ->
+                assert(!mutex && n_queue == 0 && inside == 0);                  /* S11 */
+                do
+                :: s < S -> assert(kind[s] == VOID && owners[s] == 0 && user[s] == NIL); s++
+                :: else -> break
+                od
+        }
 }
 
 #if FORK
@@ -621,12 +887,9 @@ proctype closer()
 proctype child()
 {
         bool c_mutex = false, is_forked = false;
-        byte c_owner = 0, who = 0;
+        byte c_owner = 0;
 
-        atomic {
-                is_forked = true; c_mutex = mutex; c_owner = owners[0];
-                if :: who = 0 :: T > 1 -> who = T - 1 fi
-        };
+        atomic { is_forked = true; c_mutex = mutex; c_owner = owners[0] };
 #ifdef MUTANT_FORK_UNSEEN
         is_forked = false;
 #endif
@@ -668,5 +931,5 @@ init
 }
 
 #ifdef LTL
-ltl L4 { [] (n_waiters > 0 -> <> (n_waiters == 0)) }
+ltl L4 { [] (sleeps[0] -> <> (!sleeps[0])) }
 #endif
