@@ -14,7 +14,7 @@ function(trib_check_itself name)
     trib_check(${name}.itself check_${name}.py --self-test)
 endfunction()
 
-foreach(name layers sizes headers no_death atomics dead_text paths docs)
+foreach(name layers sizes headers no_death atomics sites dead_text paths docs hazards)
     trib_check(${name} check_${name}.py ${CMAKE_SOURCE_DIR})
     trib_check_itself(${name})
 endforeach()

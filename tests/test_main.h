@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_main.h: one process per case. `test_x` runs every case, `test_x NAME` runs one, and
- * `test_x --list` prints the names, from which CTest makes one test each, with a deadline. */
+ * `test_x --list` prints the names, from which CTest makes one test each, with a deadline. A
+ * program that is linked with another library than it was built with runs nothing: status 3. */
 #ifndef TRIB_TEST_MAIN_H
 #define TRIB_TEST_MAIN_H
 
@@ -13,10 +14,23 @@
 
 #include <cmocka.h>
 
+#include <tributary/status.h>
+
+#include "base/build_id.h"
+#include "preflight.h"
+
+#define TRIB_TEST_TEXT_(number) #number
+#define TRIB_TEST_TEXT(number) TRIB_TEST_TEXT_(number)
+#define TRIB_TEST_VERSION            \
+        TRIB_TEST_TEXT(TRIB_VERSION_MAJOR) "." TRIB_TEST_TEXT(TRIB_VERSION_MINOR) "." \
+        TRIB_TEST_TEXT(TRIB_VERSION_PATCH)
+
 #define TRIB_TEST(function) cmocka_unit_test(function)
 
 static int trib_test_run(const struct CMUnitTest *tests, size_t count, int argc, char **argv)
 {
+        if (!preflight_passes(TRIB__BUILD_TEXT, TRIB_TEST_VERSION))
+                return 3;
         if (argc < 2)
                 return _cmocka_run_group_tests("all", tests, count, NULL, NULL);
         for (size_t i = 0; i < count; i++) {

@@ -76,6 +76,18 @@ class Advise(unittest.TestCase):
                              [2, 6, 8])
             self.assertEqual(len(report["findings"]), 3)
 
+    def test_findings_of_the_one_who_measured_are_kept(self):
+        path = self.path("r.json")
+        self.assertEqual(run("advise", THREADS, "--quiet", "--out", path).returncode, 0)
+        with open(path, encoding="utf-8") as file:
+            report = json.load(file)
+        noted = {"code": "not-steady", "severity": "info", "text": "not steady at 2 of 8 points"}
+        report["findings"].append(noted)
+        self.path("r.json", json.dumps(report))
+        again = json.loads(run("advise", path, "--format", "json").stdout)
+        self.assertIn(noted, again["findings"])
+        self.assertEqual(len(again["findings"]), len(report["findings"]))
+
     def test_out_takes_its_format_from_the_name(self):
         path = self.path("r.md")
         result = run("advise", THREADS, "--out", path)
@@ -85,11 +97,11 @@ class Advise(unittest.TestCase):
             self.assertIn("| threads | ops/s |", file.read())
         self.assertEqual(os.listdir(self.folder.name), ["r.md"])
 
-    def test_malformed_csv_names_line_and_column(self):
+    def test_malformed_csv_names_line_and_field(self):
         path = self.path("bad.csv", "threads,ops_per_s\n1,100\n2,fast\n")
-        self.fails(1, "bad.csv: line 3, column 3: ops_per_s: expected a number above 0, found "
+        self.fails(1, "bad.csv: line 3, field 2 (ops_per_s): expected a number above 0, found "
                       "'fast'", path)
-        self.fails(1, "bad.csv: line 3, column 3", THREADS, path, "--out", self.path("r.json"))
+        self.fails(1, "bad.csv: line 3, field 2", THREADS, path, "--out", self.path("r.json"))
         self.assertEqual(os.listdir(self.folder.name), ["bad.csv"])
 
     def test_files_that_are_not_there_are_named(self):

@@ -44,14 +44,21 @@ void rig_queue_close(struct rig *rig, struct rig_queue *queue)
 
 trib_status rig_finish(struct rig *rig, struct rig_queue *queue, trib_error *err)
 {
-        trib_error parked = TRIB_ERROR_INIT;
+        trib_error  parked = TRIB_ERROR_INIT;
+        trib_status status;
 
         must(rig->backend->park(queue->queue, queue->value, trib__deadline_after(PATIENCE_NS),
                                 &parked),
              &parked);
         assert_true(rig->backend->completed(queue->queue) >= queue->value);
-        return queue->value == 0 ? TRIB_OK
-                                 : rig->backend->result(queue->queue, queue->value, err);
+        if (queue->value == 0)
+                return TRIB_OK;
+        status = rig->backend->result(queue->queue, queue->value, err);
+        /* What ended well is no failure, alone or among all. */
+        if (status == TRIB_OK)
+                must(rig->backend->failure(queue->queue, queue->value - 1, queue->value, &parked),
+                     &parked);
+        return status;
 }
 
 void rig_copy(struct rig *rig, struct rig_queue *queue, void *target, const void *source,

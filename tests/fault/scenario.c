@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/sim/sim.h"
+#include "session/session_priv.h"
 #include "tensor/dlpack_abi.h"
 
 static struct zoo_job golden[ZOO_COUNT][ZOO_MAX_ROWS];
@@ -35,6 +37,7 @@ static trib_status infer(struct scenario *s, int kind, int64_t rows, trib_error 
         trib_status    status;
 
         zoo_job_init(&job, (enum zoo_kind)kind, rows, 1);
+        s->models[kind].requests++;
         status = zoo_job_infer(&job, s->models[kind].session, err);
         if (status == TRIB_OK)
                 s->wrong += !zoo_job_is_right(&job, &golden[kind][rows - 1]);
@@ -53,6 +56,7 @@ static trib_status submit(struct scenario *s, int kind, int64_t rows, trib_error
         status = trib_submit(s->models[kind].session, &options, &request, err);
         if (status != TRIB_OK)
                 return status;
+        s->models[kind].requests++;
         status = trib_wait(request, TRIB_NO_LIMIT, err);
         trib_request_release(request);
         if (status == TRIB_OK)
@@ -105,6 +109,7 @@ static trib_status copy_there_and_back(struct scenario *s, trib_error *err)
         trib_event  event;
         char        sent[16] = "there and back.", got[16];
         trib_status status = trib_stream_acquire(s->device, TRIB_NO_LIMIT, &s->stream, err);
+        trib_status ended;
 
         if (status == TRIB_OK)
                 status = trib_buffer_create(s->stream, 16, &s->buffer, err);
@@ -115,11 +120,67 @@ static trib_status copy_there_and_back(struct scenario *s, trib_error *err)
         if (s->stream == NULL)
                 return status;
         /* Whatever was accepted must be past before the arrays go. */
-        if (trib_stream_record(s->stream, &event, NULL) != TRIB_OK ||
-            trib_event_wait(event, TRIB_NO_LIMIT, NULL) != TRIB_OK)
+        if (trib_stream_record(s->stream, &event, NULL) != TRIB_OK)
                 s->wrong++;
+        ended = trib_event_wait(event, TRIB_NO_LIMIT, status == TRIB_OK ? err : NULL);
+        if (status == TRIB_OK)
+                status = ended;
         if (status == TRIB_OK)
                 s->wrong += memcmp(sent, got, 16) != 0;
+        return status;
+}
+
+/* Two streams of a scripted device, one waiting for the other. */
+static trib_status meet(trib_device *device, trib_stream *const streams[2], trib_buffer buffer,
+                        uint64_t *wrong, trib_error *err)
+{
+        char        sent[16] = "from one to two", got[16] = "";
+        trib_event  events[3];
+        trib_status status = trib_stream_upload(streams[0], buffer, 0, sent, 16, err);
+
+        if (status == TRIB_OK)
+                status = trib_stream_record(streams[0], &events[2], err);
+        if (status == TRIB_OK)
+                status = trib_stream_wait_event(streams[1], events[2], TRIB_NO_LIMIT, err);
+        if (status == TRIB_OK)
+                status = trib_stream_download(streams[1], got, buffer, 0, 16, err);
+        (void)trib__sim_run_until_idle(trib__device_backend(device));
+        if (status == TRIB_OK)
+                status = trib_event_wait(events[2], TRIB_NO_LIMIT, err);
+        for (int i = 0; i < 2; i++) {
+                trib_status ended;
+
+                if (trib_stream_record(streams[i], &events[i], NULL) != TRIB_OK)
+                        (*wrong)++;
+                ended = trib_event_wait(events[i], TRIB_NO_LIMIT, status == TRIB_OK ? err : NULL);
+                if (status == TRIB_OK)
+                        status = ended;
+        }
+        if (status == TRIB_OK && memcmp(sent, got, 16) != 0)
+                (*wrong)++;
+        return status;
+}
+
+trib_status scenario_meet(struct scenario *s, trib_error *err)
+{
+        trib_device *device;
+        trib_stream *streams[2] = { NULL, NULL };
+        trib_buffer  buffer = { 0 };
+        trib_status  status = trib_device_open("sim:fast,clock=scripted", NULL, &device, err);
+
+        if (status != TRIB_OK)
+                return status;
+        for (int i = 0; i < 2 && status == TRIB_OK; i++)
+                status = trib_stream_acquire(device, TRIB_NO_LIMIT, &streams[i], err);
+        if (status == TRIB_OK)
+                status = trib_buffer_create(streams[0], 16, &buffer, err);
+        if (status == TRIB_OK)
+                status = meet(device, streams, buffer, &s->wrong, err);
+        if (buffer.id != 0)
+                s->wrong += trib_buffer_release(device, buffer, NULL) != TRIB_OK;
+        for (int i = 0; i < 2; i++)
+                trib_stream_release(streams[i]);
+        trib_device_close(device);
         return status;
 }
 
@@ -153,8 +214,12 @@ trib_status scenario_use(struct scenario *s, trib_error *err)
 
 trib_status scenario_live(struct scenario *s, const char *device, trib_error *err)
 {
-        trib_status status = trib_device_open(device, NULL, &s->device, err);
+        trib_device_options options = TRIB_DEVICE_OPTIONS_INIT;
+        trib_status         status;
 
+        options.memory_history = 16;
+        options.allocator_shards = s->shards;
+        status = trib_device_open(device, &options, &s->device, err);
         return status == TRIB_OK ? scenario_use(s, err) : status;
 }
 

@@ -12,6 +12,7 @@
 struct in_use {
         trib_model   *model;
         trib_session *session;
+        uint64_t      requests; /* that the session took */
 };
 
 /* All handles; whatever is NULL is not there. */
@@ -21,6 +22,7 @@ struct scenario {
         struct in_use wide;
         trib_stream  *stream;
         trib_buffer   buffer;
+        uint32_t      shards; /* of the device's allocator */
         uint64_t      wrong; /* results that came with TRIB_OK and are not golden */
 };
 
@@ -37,6 +39,14 @@ void scenario_close(struct scenario *s);
 
 /* On sessions that stay open: requests of shapes whose plans are not there any more. */
 trib_status scenario_again(struct scenario *s, trib_error *err);
+
+/* On a scripted device of its own: one stream waits for the other, each copies. */
+trib_status scenario_meet(struct scenario *s, trib_error *err);
+
+/* Load on the CPU: a crew, workloads, windows of 0.1 ms. */
+trib_status scenario_load(struct scenario *s, trib_error *err);
+/* Read the example measurements below `source`, conclude, report in every format, read back. */
+trib_status scenario_report(const char *source, const char *folder, trib_error *err);
 
 /* .npy files and DLPack; `folder` ends without a slash. */
 trib_status scenario_exchange(const char *folder, trib_error *err);

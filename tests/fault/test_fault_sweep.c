@@ -1,92 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Break it on purpose: the k-th fault point fails, k = 1, 2, ... until the scenario passes without
- * having reached it; each k once, and once with every later point failing too. After each run:
- *
- *   the status and the message say something, or nothing was noticed and every result is golden;
- *   threads, open files and device memory are as before; leaks are for the leak sanitizer;
- *   a witness, a session of its own on a device of its own, gives golden bits;
- *   the same scenario, and the same session, works again.
- *
- * The last case shows that every fault point of the library is reached by these scenarios. */
+/* Every fault point fails, once and for good, in a whole life from open to close, on a device and
+ * on sessions that stay open, beside neighbours, and in what reads and writes files. See sweep.h
+ * for what is checked after each run. */
 #include "test_main.h"
 
 #include <dirent.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/fault.h"
+#include "base/alloc.h"
 #include "crowd.h"
 #include "expect.h"
-#include "scenario.h"
+#include "neighbour.h"
+#include "recount.h"
+#include "scale.h"
+#include "sweep.h"
 
-/* What a run must leave as it was. */
-struct baseline {
-        uint32_t       threads, files;
-        trib_device   *device;
-        trib_model    *model;
-        trib_session  *session;
-        struct zoo_job golden;
-};
-
-static struct baseline base;
-static uint64_t        n_runs, n_failed, n_unnoticed;
-
-static void baseline_open(const char *device)
-{
-        trib_error err = TRIB_ERROR_INIT;
-
-        scenario_learn(device);
-        EXPECT_OK(trib_device_open(device, NULL, &base.device, &err), &err);
-        EXPECT_OK(zoo_build(base.device, ZOO_MLP, &base.model, &err), &err);
-        EXPECT_OK(trib_session_open(base.model, NULL, &base.session, &err), &err);
-        zoo_job_init(&base.golden, ZOO_MLP, 4, 7);
-        EXPECT_OK(zoo_job_infer(&base.golden, base.session, &err), &err);
-        base.threads = crowd_thread_count();
-        base.files = crowd_file_count();
-}
-
-static void baseline_close(void)
-{
-        trib_error err = TRIB_ERROR_INIT;
-
-        EXPECT_OK(trib_session_close(base.session, &err), &err);
-        trib_model_close(base.model);
-        trib_device_close(base.device);
-        print_message("%llu runs, %llu with a fault, %llu of them unnoticed\n",
-                      (unsigned long long)n_runs, (unsigned long long)n_failed,
-                      (unsigned long long)n_unnoticed);
-}
-
-static void check_baseline(void)
-{
-        struct zoo_job job;
-        trib_error     err = TRIB_ERROR_INIT;
-
-        crowd_wait_threads(base.threads);
-        assert_int_equal(crowd_file_count(), base.files);
-        zoo_job_init(&job, ZOO_MLP, 4, 7);
-        EXPECT_OK(zoo_job_infer(&job, base.session, &err), &err);
-        assert_true(zoo_job_is_right(&job, &base.golden));
-}
-
-/* What a run said: its status, or nothing at all if the fault was absorbed. */
-static void check_said(uint64_t k, bool is_persistent, trib_status status, const trib_error *err)
-{
-        const struct trib__fault_site *site = trib__fault_last();
-
-        n_unnoticed += status == TRIB_OK;
-        if (status == TRIB_OK)
-                return;
-        if (err->status != status || err->message[0] == '\0' || status == TRIB_INTERNAL)
-                fail_msg("k = %llu%s at %s (%s:%llu): gave %s, said %s \"%s\"",
-                         (unsigned long long)k, is_persistent ? " and on" : "",
-                         site != NULL ? site->name : "?", site != NULL ? site->file : "?",
-                         (unsigned long long)(site != NULL ? site->line : 0),
-                         trib_status_name(status), trib_status_name(err->status), err->message);
-}
-
-/* One way to run; gives the status, closes what it opened while the faults are armed too. */
-typedef trib_status (*sweep_run)(struct scenario *s, const char *device, trib_error *err);
+/* ---- ways to run; each closes what it opened while the faults are armed too ---------------- */
 
 static trib_status run_life(struct scenario *s, const char *device, trib_error *err)
 {
@@ -94,6 +24,12 @@ static trib_status run_life(struct scenario *s, const char *device, trib_error *
 
         scenario_close(s);
         return status;
+}
+
+static trib_status run_meeting(struct scenario *s, const char *device, trib_error *err)
+{
+        (void)device;
+        return scenario_meet(s, err);
 }
 
 static trib_status run_use(struct scenario *s, const char *device, trib_error *err)
@@ -118,234 +54,118 @@ static trib_status run_peaks(struct scenario *s, const char *device, trib_error 
 
         (void)s;
         (void)device;
-        return trib_device_measure_peaks(base.device, 1, &peaks, err);
+        return trib_device_measure_peaks(sweep_witness(), 1, &peaks, err);
 }
 
-/* Fail pass k; true when the scenario did not get that far. */
-static bool sweep_one(sweep_run run, struct scenario *s, const char *device, uint64_t k,
-                      bool is_persistent)
+static void use_onednn(bool is_used)
 {
-        trib_error  err = TRIB_ERROR_INIT;
-        uint64_t    failed;
-        trib_status status;
-
-        trib__fault_arm(k, is_persistent);
-        status = run(s, device, &err);
-        (void)trib__fault_disarm(&failed);
-        n_runs++;
-        n_failed += failed != 0;
-        if (failed == 0 && status != TRIB_OK)
-                fail_msg("k = %llu: nothing failed, but: %s", (unsigned long long)k, err.message);
-        check_said(k, is_persistent, status, &err);
-        if (s->wrong != 0)
-                fail_msg("k = %llu: %llu wrong results or refused closes at %s",
-                         (unsigned long long)k, (unsigned long long)s->wrong,
-                         trib__fault_last() != NULL ? trib__fault_last()->name : "?");
-        check_baseline();
-        return failed == 0;
-}
-
-static void sweep(sweep_run run, struct scenario *s, const char *device,
-                  void (*check)(struct scenario *, const char *))
-{
-        for (int is_persistent = 0; is_persistent < 2; is_persistent++) {
-                for (uint64_t k = 1; !sweep_one(run, s, device, k, is_persistent != 0); k++) {
-                        if (check != NULL)
-                                check(s, device);
-                }
-        }
+        if (is_used)
+                assert_int_equal(unsetenv("TRIB_ONEDNN"), 0);
+        else
+                assert_int_equal(setenv("TRIB_ONEDNN", "off", 1), 0);
 }
 
 /* ---- from open to close ----------------------------------------------------------------- */
 
-static void sweep_life(const char *device)
-{
-        struct scenario s = { 0 };
-        trib_error      err = TRIB_ERROR_INIT;
-
-        baseline_open(device);
-        sweep(run_life, &s, device, NULL);
-        EXPECT_OK(run_life(&s, device, &err), &err);
-        assert_int_equal(s.wrong, 0);
-        baseline_close();
-}
-
-static void sweep_of_a_whole_life_on_cpu(void **state)
-{
-        (void)state;
-        sweep_life("cpu:0");
-}
-
-static void sweep_of_a_whole_life_without_onednn(void **state)
-{
-        (void)state;
-        assert_int_equal(setenv("TRIB_ONEDNN", "off", 1), 0);
-        sweep_life("cpu:0");
-}
-
-static void sweep_of_a_whole_life_on_sim(void **state)
-{
-        (void)state;
-        sweep_life("sim:fast");
-}
-
 /* The very first opening in a process also makes what all later ones share. */
-static void sweep_of_the_first_opening(void **state)
-{
-        (void)state;
-        for (uint64_t k = 1;; k++) {
-                trib_device *device = NULL;
-                trib_error   err = TRIB_ERROR_INIT;
-                uint64_t     failed;
-                trib_status  status;
-
-                /* Twice the same k: the first may use up what is made only once. */
-                for (int turn = 0; turn < 2; turn++) {
-                        trib__fault_arm(k, false);
-                        status = trib_device_open("cpu:0", NULL, &device, &err);
-                        (void)trib__fault_disarm(&failed);
-                        check_said(k, false, status, &err);
-                        assert_int_equal(device != NULL, status == TRIB_OK);
-                        trib_device_close(device);
-                }
-                if (failed == 0)
-                        break;
-        }
-}
-
-/* ---- on a device, and on sessions, that stay open --------------------------------------- */
-
-static uint64_t requested(trib_device *device)
-{
-        trib_memory_stats stats;
-        trib_error        err = TRIB_ERROR_INIT;
-
-        EXPECT_OK(trib_device_get_memory(device, &stats, &err), &err);
-        assert_int_equal(stats.reserved,
-                         stats.allocated + stats.cached + stats.limbo + stats.programs);
-        return stats.requested;
-}
-
-static uint64_t memory_at_rest;
-
-static void check_memory(struct scenario *s, const char *device)
-{
-        (void)device;
-        /* Only slabs, one a stream, may stay; they are there already. */
-        if (requested(s->device) > memory_at_rest)
-                fail_msg("%llu bytes of device memory, were %llu; last fault at %s",
-                         (unsigned long long)requested(s->device),
-                         (unsigned long long)memory_at_rest,
-                         trib__fault_last() != NULL ? trib__fault_last()->name : "?");
-}
-
-/* The same sessions must give golden bits at once, and the books must balance. */
-static void check_sessions(struct scenario *s, const char *device)
+static void sweep_first_opening(void)
 {
         trib_error err = TRIB_ERROR_INIT;
 
-        EXPECT_OK(scenario_again(s, &err), &err);
-        assert_int_equal(s->wrong, 0);
-        check_memory(s, device);
-}
+        for (uint64_t k = 1, failed = 1; failed != 0; k++) {
+                trib_device *device = NULL;
 
-/* All streams that the scenario may ever use exist, with slabs as large as they get. */
-static void warm_up(struct scenario *s, const char *device)
-{
-        trib_device_options options = TRIB_DEVICE_OPTIONS_INIT;
-        trib_error          err = TRIB_ERROR_INIT;
+                /* Twice the same k: the first may use up what is made only once. */
+                for (int turn = 0; turn < 2; turn++) {
+                        trib_status status;
 
-        options.max_streams = 1; /* so that the slabs do not depend on who was first */
-        EXPECT_OK(trib_device_open(device, &options, &s->device, &err), &err);
-}
-
-static void sweep_use(const char *device)
-{
-        struct scenario s = { 0 };
-        trib_error      err = TRIB_ERROR_INIT;
-
-        baseline_open(device);
-        warm_up(&s, device);
-        EXPECT_OK(scenario_use(&s, &err), &err);
-        scenario_close_use(&s);
-        base.threads = crowd_thread_count();
-        memory_at_rest = requested(s.device);
-        sweep(run_use, &s, device, check_memory);
-        scenario_close(&s);
-        baseline_close();
-}
-
-static void sweep_of_models_and_sessions_on_one_cpu_device(void **state)
-{
-        (void)state;
-        sweep_use("cpu:0");
-}
-
-static void sweep_of_models_and_sessions_on_one_sim_device(void **state)
-{
-        (void)state;
-        sweep_use("sim:fast");
-}
-
-static void sweep_again(const char *device)
-{
-        struct scenario s = { 0 };
-        trib_error      err = TRIB_ERROR_INIT;
-
-        baseline_open(device);
-        warm_up(&s, device);
-        EXPECT_OK(scenario_use(&s, &err), &err);
-        trib_stream_release(s.stream);
-        s.stream = NULL;
-        EXPECT_OK(scenario_again(&s, &err), &err);
-        base.threads = crowd_thread_count();
-        memory_at_rest = requested(s.device);
-        sweep(run_again, &s, device, check_sessions);
-        scenario_close(&s);
-        assert_int_equal(s.wrong, 0);
-        base.threads = crowd_thread_count();
-        baseline_close();
-}
-
-static void sweep_of_requests_on_open_cpu_sessions(void **state)
-{
-        (void)state;
-        sweep_again("cpu:0");
-}
-
-static void sweep_of_requests_on_open_sessions_without_onednn(void **state)
-{
-        (void)state;
-        assert_int_equal(setenv("TRIB_ONEDNN", "off", 1), 0);
-        sweep_again("cpu:0");
-}
-
-static void sweep_of_requests_on_open_sim_sessions(void **state)
-{
-        (void)state;
-        sweep_again("sim:fast");
-}
-
-/* Measuring launches as often as it can, so its points cannot all be failed one by one: the first
- * ones are, then every so many. */
-static void sweep_of_measuring_peaks(void **state)
-{
-        static const char *const devices[] = { "cpu:0", "sim:fast" };
-
-        (void)state;
-        for (size_t d = 0; d < 4; d++) {
-                struct scenario s = { 0 };
-                bool            is_persistent = d % 2 != 0;
-                uint64_t        k = 1;
-
-                baseline_open(devices[d / 2]);
-                while (!sweep_one(run_peaks, &s, NULL, k, is_persistent))
-                        k += 1 + (k > 16 ? k / 2 : 0);
-                baseline_close();
+                        trib__fault_arm(k, false);
+                        status = trib_device_open("cpu:0", NULL, &device, &err);
+                        (void)trib__fault_disarm(&failed);
+                        assert_int_equal(device != NULL, status == TRIB_OK);
+                        if (status != TRIB_OK)
+                                assert_true(err.status == status && err.message[0] != '\0');
+                        trib_device_close(device);
+                }
         }
+        assert_int_equal(trib__live_allocations(), 0);
 }
 
-/* ---- exchange of tensors ---------------------------------------------------------------- */
+static void sweep_life(const char *device, bool has_onednn, uint32_t shards)
+{
+        struct sweep    sweep = { .device = device,
+                                  .run = run_life,
+                                  .leaves_nothing = true,
+                                  .is_repeated = true };
+        struct scenario s = { .shards = shards };
+
+        use_onednn(has_onednn);
+        sweep_open(device);
+        sweep_all(&sweep, &s);
+        sweep_close();
+}
+
+static void sweep_meeting(void)
+{
+        struct sweep    sweep = { .device = "sim:fast",
+                                  .run = run_meeting,
+                                  .leaves_nothing = true,
+                                  .is_repeated = true };
+        struct scenario s = { 0 };
+
+        sweep_open(sweep.device);
+        sweep_all(&sweep, &s);
+        sweep_close();
+}
+
+/* Measuring launches as often as it can, and takes its time, so it is one run a site. */
+static void sweep_peaks(const char *const *sites, bool has_onednn)
+{
+        struct sweep    sweep = { .device = "cpu:0", .run = run_peaks, .leaves_nothing = true };
+        struct scenario s = { 0 };
+
+        use_onednn(has_onednn);
+        sweep_open("cpu:0");
+        sweep_sites(&sweep, &s, sites);
+        sweep_close();
+}
+
+static void sweep_all_peaks(void)
+{
+        static const char *const with[] = { "peaks.runners", "peaks.weights", "peaks.x", "peaks.y",
+                                            "peaks.scratch", "peaks.array", "cpu.queue_create",
+                                            "cpu.launch", "onednn.execute", "base.thread_create",
+                                            NULL };
+        static const char *const without[] = { "peaks.plain_x", "peaks.plain_y", "peaks.plain_w",
+                                               NULL };
+
+        sweep_peaks(with, true);
+        sweep_peaks(without, false);
+}
+
+/* Every sleep may end for no reason: then everything works all the same. */
+static void sweep_wakes(const char *device)
+{
+        struct sweep    sweep = { .device = device,
+                                  .run = run_life,
+                                  .classes = 1u << TRIB__FAULT_WAKE,
+                                  .leaves_nothing = true };
+        struct trib__fault_plan plan = { .first = 1, .is_persistent = true,
+                                         .classes = sweep.classes };
+        struct scenario s = { 0 };
+
+        sweep_open(device);
+        /* All sleeps, where no thread of the device's does nothing else; then one of them, here and
+         * there. */
+        if (strcmp(device, "cpu:0") == 0)
+                (void)sweep_one(&sweep, &s, &plan);
+        plan.is_persistent = false;
+        while (!sweep_one(&sweep, &s, &plan))
+                plan.first += 1 + plan.first / 4;
+        sweep_close();
+}
+
+/* ---- files ------------------------------------------------------------------------------ */
 
 static char folder[] = "/tmp/trib-fault-XXXXXX";
 
@@ -370,85 +190,312 @@ static void check_folder(struct scenario *s, const char *device)
         (void)closedir(dir);
 }
 
-static void sweep_of_exchange(void **state)
+static void sweep_exchange(void)
 {
+        struct sweep    sweep = { .device = "cpu:0",
+                                  .run = run_exchange,
+                                  .check = check_folder,
+                                  .leaves_nothing = true,
+                                  .is_repeated = true };
         struct scenario s = { 0 };
         char            path[64];
 
-        (void)state;
         assert_non_null(mkdtemp(folder));
-        baseline_open("cpu:0");
-        sweep(run_exchange, &s, NULL, check_folder);
+        sweep_open(sweep.device);
+        sweep_all(&sweep, &s);
         (void)snprintf(path, sizeof(path), "%s/exchange.npy", folder);
         assert_int_equal(unlink(path), 0);
         assert_int_equal(rmdir(folder), 0);
-        baseline_close();
+        sweep_close();
 }
 
-/* ---- every site ------------------------------------------------------------------------- */
-
-/* Sites that the scenarios cannot reach, each with its reason. */
-static const struct exempt {
-        const char *name, *why;
-} exempt[] = {
-        { NULL, NULL },
-};
-
-static const char *why_exempt(const char *name)
+static trib_status run_report(struct scenario *s, const char *device, trib_error *err)
 {
-        for (const struct exempt *e = exempt; e->name != NULL; e++) {
-                if (strcmp(e->name, name) == 0)
-                        return e->why;
+        (void)s;
+        (void)device;
+        return scenario_report(getenv("TRIB_SOURCE_DIR"), folder, err);
+}
+
+static trib_status run_load(struct scenario *s, const char *device, trib_error *err)
+{
+        (void)device;
+        return scenario_load(s, err);
+}
+
+/* Reports are there as they were, or as they shall be, and nothing lies beside them. */
+static void check_reports(struct scenario *s, const char *device)
+{
+        DIR           *dir = opendir(folder);
+        struct dirent *entry;
+
+        (void)s;
+        (void)device;
+        assert_non_null(dir);
+        while ((entry = readdir(dir)) != NULL)
+                assert_true(entry->d_name[0] == '.' || strncmp(entry->d_name, "r.", 2) == 0);
+        (void)closedir(dir);
+}
+
+static void sweep_tools(void)
+{
+        struct sweep    report = { .device = "cpu:0",
+                                   .run = run_report,
+                                   .check = check_reports,
+                                   .leaves_nothing = true,
+                                   .is_repeated = true };
+        struct sweep    drive = { .device = "cpu:0",
+                                  .run = run_load,
+                                  .leaves_nothing = true,
+                                  .is_sampled = true };
+        struct scenario s = { 0 };
+        const char     *names[] = { "r.txt", "r.json", "r.csv", "r.md" };
+        char            path[64];
+
+        if (getenv("TRIB_SOURCE_DIR") == NULL)
+                assert_int_equal(setenv("TRIB_SOURCE_DIR", ".", 0), 0);
+        assert_non_null(mkdtemp(strcpy(folder, "/tmp/trib-fault-XXXXXX")));
+        use_onednn(false);
+        sweep_open("cpu:0");
+        sweep_all(&report, &s);
+        sweep_all(&drive, &s);
+        for (size_t i = 0; i < 4; i++) {
+                (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+                assert_int_equal(unlink(path), 0);
         }
-        return NULL;
+        assert_int_equal(rmdir(folder), 0);
+        sweep_close();
 }
 
-static void sweep_reaches_every_site(void **state)
-{
-        struct trib__fault_site *sites;
-        struct scenario          s = { 0 };
-        trib_error               err = TRIB_ERROR_INIT;
-        size_t                   count, missed = 0;
-        char                     path[64];
+/* ---- everything that is not done on objects that stay open, and the table ----------------- */
 
+static void sweep_hits_every_site(void **state)
+{
         (void)state;
-        assert_non_null(mkdtemp(folder));
-        trib__fault_arm(0, false);
-        baseline_open("cpu:0");
-        EXPECT_OK(run_life(&s, "cpu:0", &err), &err);
-        EXPECT_OK(run_life(&s, "sim:fast", &err), &err);
-        EXPECT_OK(run_peaks(&s, NULL, &err), &err);
-        EXPECT_OK(scenario_exchange(folder, &err), &err);
-        baseline_close();
-        assert_int_equal(setenv("TRIB_ONEDNN", "off", 1), 0);
-        baseline_open("cpu:0");
-        EXPECT_OK(run_life(&s, "cpu:0", &err), &err);
-        EXPECT_OK(run_peaks(&s, NULL, &err), &err);
-        (void)trib__fault_disarm(NULL);
-        baseline_close();
-        (void)snprintf(path, sizeof(path), "%s/exchange.npy", folder);
-        assert_int_equal(unlink(path) + rmdir(folder), 0);
-        sites = trib__fault_sites(&count);
-        for (size_t i = 0; i < count; i++) {
-                uint64_t    hits = trib__load_relaxed_u64(&sites[i].hits); /* Relaxed: at rest. */
-                const char *why = why_exempt(sites[i].name);
-
-                print_message("%6llu  %-24s %s:%llu%s%s\n", (unsigned long long)hits,
-                              sites[i].name, sites[i].file, (unsigned long long)sites[i].line,
-                              why != NULL ? "  exempt: " : "", why != NULL ? why : "");
-                missed += hits == 0 && why == NULL;
-        }
-        if (missed != 0)
-                fail_msg("%zu of %zu fault points were never reached (0 above)", missed, count);
+        sweep_first_opening();
+        sweep_life("cpu:0", true, 0);
+        sweep_life("cpu:0", false, 0);
+        sweep_life("cpu:0", false, 8);
+        sweep_life("sim:fast", false, 0);
+        sweep_meeting();
+        sweep_all_peaks();
+        sweep_exchange();
+        sweep_tools();
+        sweep_wakes("cpu:0");
+        sweep_wakes("sim:fast");
+        sweep_print(true);
 }
 
-TRIB_TEST_MAIN(TRIB_TEST(sweep_of_the_first_opening), TRIB_TEST(sweep_of_a_whole_life_on_cpu),
-               TRIB_TEST(sweep_of_a_whole_life_without_onednn),
-               TRIB_TEST(sweep_of_a_whole_life_on_sim),
+/* ---- on a device, and on sessions, that stay open --------------------------------------- */
+
+static struct recount at_rest;
+
+static bool is_sim(const char *device)
+{
+        return strncmp(device, "sim", 3) == 0;
+}
+
+static void check_books(struct scenario *s, const char *device)
+{
+        struct recount now;
+
+        recount_device(s->device, is_sim(device), &now);
+        /* Only slabs, one a stream, may stay; they are there already. */
+        if (now.memory.requested > at_rest.memory.requested || now.holds != at_rest.holds ||
+            now.staging > at_rest.staging || now.streams != at_rest.streams)
+                fail_msg("%llu bytes of device memory, %llu of staging, %llu holds; were %llu, "
+                         "%llu, %llu; last fault at %s",
+                         (unsigned long long)now.memory.requested, (unsigned long long)now.staging,
+                         (unsigned long long)now.holds,
+                         (unsigned long long)at_rest.memory.requested,
+                         (unsigned long long)at_rest.staging, (unsigned long long)at_rest.holds,
+                         trib__fault_last() != NULL ? trib__fault_last()->name : "?");
+}
+
+/* The same sessions must give golden bits at once, and the books must balance. */
+static void check_sessions(struct scenario *s, const char *device)
+{
+        trib_error err = TRIB_ERROR_INIT;
+
+        EXPECT_OK(scenario_again(s, &err), &err);
+        assert_int_equal(s->wrong, 0);
+        check_books(s, device);
+        for (int kind = 0; kind < ZOO_COUNT; kind++)
+                recount_session(s->models[kind].session, s->models[kind].requests);
+}
+
+/* One stream, so that the slabs do not depend on who was first. */
+static void open_device(struct scenario *s, const char *device)
+{
+        trib_device_options options = TRIB_DEVICE_OPTIONS_INIT;
+        trib_error          err = TRIB_ERROR_INIT;
+
+        options.max_streams = 1;
+        EXPECT_OK(trib_device_open(device, &options, &s->device, &err), &err);
+}
+
+static void sweep_use(const char *device)
+{
+        struct sweep    sweep = { .device = device,
+                                  .run = run_use,
+                                  .check = check_books,
+                                  .is_repeated = true };
+        struct scenario s = { 0 };
+        trib_error      err = TRIB_ERROR_INIT;
+
+        sweep_open(device);
+        open_device(&s, device);
+        EXPECT_OK(scenario_use(&s, &err), &err);
+        scenario_close_use(&s);
+        sweep_rebase();
+        recount_device(s.device, is_sim(device), &at_rest);
+        assert_int_equal(at_rest.holds, 1);
+        sweep_all(&sweep, &s);
+        scenario_close(&s);
+        sweep_close();
+}
+
+static void sweep_of_models_and_sessions_on_one_cpu_device(void **state)
+{
+        (void)state;
+        sweep_use("cpu:0");
+        sweep_print(false);
+}
+
+static void sweep_of_models_and_sessions_on_one_sim_device(void **state)
+{
+        (void)state;
+        sweep_use("sim:fast");
+        sweep_print(false);
+}
+
+static void sweep_again(const char *device, bool has_onednn)
+{
+        struct sweep    sweep = { .device = device, .run = run_again, .check = check_sessions };
+        struct scenario s = { 0 };
+        trib_error      err = TRIB_ERROR_INIT;
+
+        use_onednn(has_onednn);
+        sweep_open(device);
+        open_device(&s, device);
+        EXPECT_OK(scenario_use(&s, &err), &err);
+        trib_stream_release(s.stream);
+        s.stream = NULL;
+        EXPECT_OK(scenario_again(&s, &err), &err);
+        sweep_rebase();
+        recount_device(s.device, is_sim(device), &at_rest);
+        sweep_all(&sweep, &s);
+        scenario_close(&s);
+        assert_int_equal(s.wrong, 0);
+        sweep_close();
+        sweep_print(false);
+}
+
+static void sweep_of_requests_on_open_cpu_sessions(void **state)
+{
+        (void)state;
+        sweep_again("cpu:0", true);
+}
+
+static void sweep_of_requests_on_open_sessions_without_onednn(void **state)
+{
+        (void)state;
+        sweep_again("cpu:0", false);
+}
+
+static void sweep_of_requests_on_open_sim_sessions(void **state)
+{
+        (void)state;
+        sweep_again("sim:fast", false);
+}
+
+/* ---- beside neighbours ------------------------------------------------------------------ */
+
+/* Two neighbours, one on the same device, one on another, work through the whole sweep. */
+static void sweep_beside_neighbours(const char *device)
+{
+        struct neighbour near, far;
+        struct sweep     sweep = { .device = device, .run = run_use };
+        struct scenario  s = { 0 };
+        trib_error       err = TRIB_ERROR_INIT;
+
+        sweep.is_sampled = test_scale(10, 10) < 10; /* with a sanitizer */
+        sweep_open(device);
+        EXPECT_OK(trib_device_open(device, NULL, &s.device, &err), &err);
+        neighbour_start(&near, s.device, NULL, ZOO_GATED);
+        neighbour_start(&far, NULL, device, ZOO_MLP);
+        EXPECT_OK(run_use(&s, device, &err), &err);
+        sweep_rebase();
+        for (int round = 0; round < (int)test_scale(1, 100); round++) {
+                sweep_all(&sweep, &s);
+                neighbour_await(&near, 1);
+                neighbour_await(&far, 1);
+        }
+        print_message("neighbours' right answers: %llu on the same device, %llu on another\n",
+                      (unsigned long long)neighbour_requests(&near),
+                      (unsigned long long)neighbour_requests(&far));
+        neighbour_stop(&near);
+        neighbour_stop(&far);
+        scenario_close(&s);
+        sweep_close();
+        sweep_print(false);
+}
+
+static void neighbours_on_cpu_keep_golden_bits_through_a_sweep(void **state)
+{
+        (void)state;
+        sweep_beside_neighbours("cpu:0");
+}
+
+static void neighbours_on_sim_keep_golden_bits_through_a_sweep(void **state)
+{
+        (void)state;
+        sweep_beside_neighbours("sim:fast");
+}
+
+/* ---- two faults ------------------------------------------------------------------------- */
+
+/* Pair i follows from seed 1 + i alone: TRIB_TEST_SCALE=full runs 10,000 of them over the three. */
+static void random_pairs(const char *device, bool has_onednn, uint64_t seed)
+{
+        struct sweep    sweep = { .device = device,
+                                  .run = run_life,
+                                  .leaves_nothing = true,
+                                  .is_repeated = true };
+        struct scenario s = { 0 };
+
+        use_onednn(has_onednn);
+        sweep_open(device);
+        sweep_pairs(&sweep, &s, test_scale(200, 3400), seed);
+        sweep_close();
+        sweep_print(false);
+}
+
+static void random_pairs_of_faults_on_cpu(void **state)
+{
+        (void)state;
+        random_pairs("cpu:0", true, 1);
+}
+
+static void random_pairs_of_faults_without_onednn(void **state)
+{
+        (void)state;
+        random_pairs("cpu:0", false, 100001);
+}
+
+static void random_pairs_of_faults_on_sim(void **state)
+{
+        (void)state;
+        random_pairs("sim:fast", false, 200001);
+}
+
+TRIB_TEST_MAIN(TRIB_TEST(sweep_hits_every_site),
                TRIB_TEST(sweep_of_models_and_sessions_on_one_cpu_device),
                TRIB_TEST(sweep_of_models_and_sessions_on_one_sim_device),
                TRIB_TEST(sweep_of_requests_on_open_cpu_sessions),
                TRIB_TEST(sweep_of_requests_on_open_sessions_without_onednn),
                TRIB_TEST(sweep_of_requests_on_open_sim_sessions),
-               TRIB_TEST(sweep_of_measuring_peaks), TRIB_TEST(sweep_of_exchange),
-               TRIB_TEST(sweep_reaches_every_site))
+               TRIB_TEST(neighbours_on_cpu_keep_golden_bits_through_a_sweep),
+               TRIB_TEST(neighbours_on_sim_keep_golden_bits_through_a_sweep),
+               TRIB_TEST(random_pairs_of_faults_on_cpu),
+               TRIB_TEST(random_pairs_of_faults_without_onednn),
+               TRIB_TEST(random_pairs_of_faults_on_sim))

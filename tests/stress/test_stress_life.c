@@ -3,22 +3,19 @@
  * their session get their result or TRIB_CLOSED, and nothing is left behind. */
 #include "test_main.h"
 
-#include <malloc.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
 
 #include "crowd.h"
+#include "base/clock.h"
 #include "expect.h"
+#include "figures.h"
 #include "zoo.h"
 
-#if defined(__SANITIZE_THREAD__)
-#define TURNS 100
-#else
-#define TURNS 1000
-#endif
+#define WHOLE 10000
 
-static void open_use_close(const char *device, int turn)
+static void open_use_close(const char *device, uint64_t turn)
 {
         enum zoo_kind  kind = (enum zoo_kind)(turn % ZOO_COUNT);
         trib_device   *opened;
@@ -30,7 +27,7 @@ static void open_use_close(const char *device, int turn)
         EXPECT_OK(trib_device_open(device, NULL, &opened, &err), &err);
         EXPECT_OK(zoo_build(opened, kind, &model, &err), &err);
         EXPECT_OK(trib_session_open(model, NULL, &session, &err), &err);
-        zoo_job_init(&job, kind, 1 + turn % ZOO_MAX_ROWS, 1);
+        zoo_job_init(&job, kind, (int64_t)(1 + turn % ZOO_MAX_ROWS), 1);
         if (turn % 2 == 0) {
                 EXPECT_OK(zoo_job_infer(&job, session, &err), &err);
         } else {
@@ -48,49 +45,46 @@ static void open_use_close(const char *device, int turn)
         trib_model_close(model);
 }
 
-/* Bytes that malloc has given out; 0 where a sanitizer has taken its place. */
-static size_t heap_bytes(void)
+static void check_life(const char *name, const char *device)
 {
-        return mallinfo2().uordblks + mallinfo2().hblkhd;
-}
+        struct figures_bounds bounds = { 8 << 20, 0, 0 };
+        uint64_t              turns = figures_scaled(WHOLE, 20), began = trib__now();
+        uint64_t              first = figures_scaled(2 * WHOLE, 20), turn = 0;
+        struct figures        warm, now;
+        struct figures_line   line;
 
-static void check_life(const char *device)
-{
-        uint32_t files;
-        size_t   bytes;
-        uint32_t threads_before = crowd_thread_count();
-
+        first = first < 1000 ? first : 1000;
         /* Caches of malloc and of oneDNN fill first. */
-        for (int turn = 0; turn < TURNS; turn++)
+        for (; turn < first; turn++)
                 open_use_close(device, turn);
-        files = crowd_file_count();
-        bytes = heap_bytes();
-        for (int turn = 0; turn < TURNS; turn++)
+        figures_take(NULL, NULL, &warm);
+        for (; turn < first + turns; turn++)
                 open_use_close(device, turn);
-        crowd_wait_threads(threads_before);
-        assert_int_equal(crowd_file_count(), files);
-        /* Half of the smallest allocation that a turn could leave behind. */
-        if (heap_bytes() > bytes + 16 * TURNS)
-                fail_msg("%zu bytes more after %d turns", heap_bytes() - bytes, TURNS);
+        figures_take(NULL, &warm, &now);
+        line = (struct figures_line){ name, turn, 0, trib__now() - began, NULL };
+        figures_print(&line, &warm, &now);
+        /* Half of the smallest allocation that a turn could leave behind, and some of malloc's. */
+        bounds.heap = 16 * turns + (32 << 10);
+        figures_expect_flat(&warm, &now, &bounds);
 }
 
 static void life_of_cpu_devices_leaves_nothing(void **state)
 {
         (void)state;
-        check_life("cpu:0");
+        check_life("cpu, open and close", "cpu:0");
 }
 
 static void life_without_onednn_leaves_nothing(void **state)
 {
         (void)state;
         assert_int_equal(setenv("TRIB_ONEDNN", "off", 1), 0);
-        check_life("cpu:0");
+        check_life("cpu without oneDNN, open and close", "cpu:0");
 }
 
 static void life_of_simulated_devices_leaves_nothing(void **state)
 {
         (void)state;
-        check_life("sim:fast");
+        check_life("sim, open and close", "sim:fast");
 }
 
 /* ---- sessions that close under load ----------------------------------------------------- */
@@ -212,7 +206,7 @@ static void check_close_under_load(const char *device, enum zoo_kind kind, bool 
         zoo_job_init(&racing.golden, kind, 3, 1);
         EXPECT_OK(zoo_job_infer(&racing.golden, racing.session, &err), &err);
         EXPECT_OK(trib_session_close(racing.session, &err), &err);
-        for (uint32_t turn = 0; turn < TURNS / 10; turn++)
+        for (uint32_t turn = 0; turn < figures_scaled(WHOLE, 10); turn++)
                 close_under_load(&racing, model, turn * 7 % 50);
         trib_model_close(model);
         trib_device_close(opened);

@@ -26,7 +26,7 @@ static void json_refuses_each_malformation_with_its_path(void **state)
         static const struct {
                 const char *text, *expected;
         } table[] = {
-                { "{", "line 1, column 1: " },
+                { "{", "line 1, character 1: " },
                 { "{\"schema\":1,\n\"schema\":1}", ": duplicate object key" },
                 { "[]", "the file: expected an object" },
                 { "{}", "schema: expected 1" },
@@ -37,9 +37,9 @@ static void json_refuses_each_malformation_with_its_path(void **state)
                 { ROOT("{}"), "sweeps[0].points: expected an array" },
                 { ROOT("{\"points\":[]}"), "sweeps[0].workload: expected an object" },
                 { ROOT("{\"workload\":{\"batch\":-1},\"points\":[]}"),
-                  "sweeps[0].batch: expected a whole number" },
+                  "sweeps[0].workload.batch: expected a whole number" },
                 { ROOT("{\"workload\":{\"kind\":7},\"points\":[]}"),
-                  "sweeps[0].kind: expected a string" },
+                  "sweeps[0].workload.kind: expected a string" },
                 { ROOT("{\"workload\":{},\"kind\":\"x\",\"points\":[]}"),
                   "sweeps[0].kind: expected \"threads\"" },
                 { ROOT("{\"workload\":{},\"policy\":\"0123456789abcdef\",\"points\":[]}"),

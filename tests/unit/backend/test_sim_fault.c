@@ -47,6 +47,10 @@ static void sim_fail_at_fails_that_work_only(void **state)
         }
         assert_non_null(strstr(err.message, "work 3"));
         assert_int_equal(sim_rig_result(&rig, 1, 3, NULL), TRIB_PENDING);
+        assert_int_equal(rig.backend->failure(rig.queues[0], 0, 5, &err), TRIB_DEVICE_ERROR);
+        assert_int_equal(rig.backend->failure(rig.queues[0], 2, 3, NULL), TRIB_DEVICE_ERROR);
+        assert_int_equal(rig.backend->failure(rig.queues[0], 0, 2, NULL), TRIB_OK);
+        assert_int_equal(rig.backend->failure(rig.queues[0], 3, 5, NULL), TRIB_OK);
         close_with(&rig, &model);
 }
 
@@ -265,7 +269,7 @@ static void sim_steady_queue_allocates_nothing(void **state)
                 trib__sim_run_until_idle(rig.device);
                 passes = trib__fault_disarm(NULL);
         }
-        assert_int_equal(passes, 3); /* the three submissions themselves */
+        assert_int_equal(passes, 6); /* the three submissions, and the works that they become */
         close_with(&rig, &model);
 }
 

@@ -349,22 +349,31 @@ static void file_is_replaced_as_a_whole(void **state)
 
 static void failed_write_leaves_the_old_file_and_nothing_else(void **state)
 {
+        static const char *const sites[] = { "report.access", "report.create", "report.write",
+                                             "report.sync", "report.close", "report.rename" };
         struct trib__results     *results = full_results();
         struct trib__report_style style = { TRIB__REPORT_CSV, 0 };
         const char               *path = in_folder("r.csv");
         trib_error                err = TRIB_ERROR_INIT;
         char                      text[8] = "";
         FILE                     *old = fopen(path, "w");
-        uint64_t                  failed;
 
         (void)state;
         assert_non_null(old);
         assert_true(fputs("old", old) >= 0 && fclose(old) == 0);
-        trib__fault_arm(1, true);
-        assert_int_equal(trib__report_write_file(results, &style, path, &err), TRIB_IO);
-        (void)trib__fault_disarm(&failed);
-        assert_true(failed >= 1);
-        assert_non_null(strstr(err.message, "cannot write"));
+        for (size_t i = 0; i < sizeof(sites) / sizeof(sites[0]); i++) {
+                struct trib__fault_plan plan = { .first = 1, .site = sites[i] };
+                uint64_t                failed;
+
+                trib__fault_arm_plan(&plan);
+                assert_int_equal(trib__report_write_file(results, &style, path, &err), TRIB_IO);
+                (void)trib__fault_disarm(&failed);
+                assert_int_equal(failed, 1);
+                assert_non_null(strstr(err.message, i + 1 < sizeof(sites) / sizeof(sites[0])
+                                                            ? "cannot write"
+                                                            : "cannot replace"));
+                assert_int_equal(count_files(), 1);
+        }
         old = fopen(path, "r");
         assert_non_null(old);
         assert_non_null(fgets(text, sizeof(text), old));
@@ -387,8 +396,9 @@ static void full_device_is_reported(void **state)
                 style.format = (trib__report_format)format;
                 assert_int_equal(trib__report_write_file(results, &style, "/dev/full", &err),
                                  TRIB_IO);
-                assert_string_equal(err.message, "/dev/full: cannot write: No space left on "
-                                                 "device");
+                assert_non_null(strstr(err.message, "/dev/full: cannot write: No space left on "
+                                                    "device: "));
+                assert_non_null(strstr(err.message, " bytes are missing"));
         }
         assert_int_equal(trib__report_write_file(results, &style, "/dev/null", &err), TRIB_OK);
         trib__results_destroy(results);
@@ -474,8 +484,10 @@ static void memory_shortage_anywhere_is_an_error(void **state)
                         assert_true(k > 10);
                         return;
                 }
-                assert_int_not_equal(status, TRIB_OK);
-                assert_true(err.message[0] != '\0');
+                if (status == TRIB_OK) /* what is read or written short goes on */
+                        assert_non_null(strstr(trib__fault_last()->name, "_short"));
+                else
+                        assert_true(err.message[0] != '\0');
         }
 }
 

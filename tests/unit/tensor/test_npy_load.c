@@ -219,6 +219,13 @@ static void sweep(const char *path, bool is_persistent)
                         trib_npy_free(&tensor);
                         continue;
                 }
+                if (status == TRIB_OK) { /* a short read is read on */
+                        assert_string_equal(trib__fault_last()->name, "npy.read_short");
+                        assert_memory_equal(tensor.data, six, sizeof(six[0]));
+                        assert_memory_equal((float *)tensor.data + 5, six + 5, sizeof(six[5]));
+                        trib_npy_free(&tensor);
+                        continue;
+                }
                 assert_true(status == TRIB_IO || status == TRIB_OUT_OF_MEMORY);
                 assert_int_equal(err.status, status);
                 assert_true(strlen(err.message) > 0);

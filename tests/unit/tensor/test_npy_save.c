@@ -172,6 +172,16 @@ static void sweep(const char *path, const trib_tensor *view, bool is_persistent,
                         assert_true(k > 6);
                         continue;
                 }
+                if (status == TRIB_OK) { /* a short write is written on; the folder may refuse */
+                        const char *site = trib__fault_last()->name;
+
+                        assert_true(strcmp(site, "npy.write_short") == 0 ||
+                                    strcmp(site, "npy.folder") == 0);
+                        assert_int_equal(npy_file_count(), 1);
+                        if (old_files == 0)
+                                assert_int_equal(unlink(path), 0);
+                        continue;
+                }
                 assert_true(status == TRIB_IO || status == TRIB_OUT_OF_MEMORY);
                 assert_int_equal(err.status, status);
                 assert_int_equal(npy_file_count(), old_files);
@@ -207,8 +217,8 @@ static void npy_save_keeps_the_old_file_after_any_fault(void **state)
                 trib__fault_arm(k, false);
                 if (trib_npy_save(path, &view, NULL) == TRIB_OK) {
                         (void)trib__fault_disarm(&failed);
-                        assert_int_equal(failed, 0);
-                        break;
+                        npy_write_file(path, "something else", 14);
+                        continue;
                 }
                 (void)trib__fault_disarm(&failed);
                 bytes = npy_read_file(path, &size);
