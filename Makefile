@@ -4,6 +4,8 @@
 #   make          build the library, the command and the examples      (build/release)
 #   make scale    how a model scales over threads on this machine      (SCALE_ARGS=...)
 #   make test     every test; unit and concurrency suites again under the sanitizers
+#   make stress   64 threads x 10^6 requests and more, every result compared  (STRESS_ARGS=...)
+#   make nightly  10^8 events of the running code, replayed against the models' properties
 #   make bench    ours and the peers, side by side                     (BENCH_ARGS=...)
 #   make verify   the models of the concurrent parts, searched     (VERIFY_ARGS=--large)
 #   make install  into PREFIX (/usr/local)
@@ -13,11 +15,12 @@ JOBS       ?= $(shell nproc)
 SCALE_ARGS ?=
 BENCH_ARGS ?=
 VERIFY_ARGS ?=
+STRESS_ARGS ?=
 
 configure = cmake --preset $(1) $(2) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
 compile   = cmake --build --preset $(1) --parallel $(JOBS) $(2)
 
-.PHONY: all deps scale test test-all check-clang bench verify install coverage clean
+.PHONY: all deps scale test test-all stress nightly check-clang bench verify install coverage clean
 all: build/.deps-build
 	@$(call configure,release)
 	@$(call compile,release,--target product)
@@ -56,6 +59,17 @@ bench: build/.deps-build build/.deps-bench
 	@$(call compile,release)
 	@python3 bench/own_cost.py build/release/bench/own_cost
 	@python3 bench/bench.py --bin build/release/bench $(BENCH_ARGS)
+	@python3 bench/allocator.py --bin build/release/bench $(filter --quick,$(BENCH_ARGS))
+	@for design in cached shards8 shards1; do build/release/bench/fragmentation $$design; done
+	@python3 bench/contention.py --bin build/release/bench $(filter --quick,$(BENCH_ARGS))
+
+stress: build/.deps-build build/.deps-test
+	@$(call configure,release) && $(call compile,release)
+	@python3 -B tests/stress/stress.py --bin build/release/tests $(STRESS_ARGS)
+
+nightly: build/.deps-build build/.deps-test
+	@$(call configure,release) && $(call compile,release)
+	@ctest --preset nightly
 
 verify: build/.deps-verify
 	@python3 verify/run.py $(VERIFY_ARGS)
