@@ -36,8 +36,10 @@ const struct trib__sweep *trib__results_advised_sweep(const struct trib__results
                 if (advised == NULL
                     || (trib__workload_is_same(&advised->workload, &sweep->workload)
                         && strcmp(advised->source, sweep->source) == 0
-                        && trib__sweep_best(sweep)->ops_per_s
-                                   > trib__sweep_best(advised)->ops_per_s))
+                        && sweep->refuted[0] == '\0'
+                        && (advised->refuted[0] != '\0'
+                            || trib__sweep_best(sweep)->ops_per_s
+                                       > trib__sweep_best(advised)->ops_per_s)))
                         advised = sweep;
         }
         return advised;
@@ -177,12 +179,33 @@ static void add_other_baseline(const struct trib__results *results,
         }
 }
 
+/* Whether this is the first error of its code, about this sweep or everything, and none of the
+ * codes that are looked at by name. */
+static bool is_other_error(const struct trib__results *results, const struct trib__sweep *sweep,
+                           size_t index, const char *const *codes, size_t count)
+{
+        const struct trib__finding *finding = &results->findings[index];
+
+        if (finding->severity != TRIB__SEVERITY_ERROR
+            || !has_finding(results, sweep, finding->code))
+                return false;
+        for (size_t i = 0; i < count; i++)
+                if (strcmp(finding->code, codes[i]) == 0)
+                        return false;
+        for (size_t i = 0; i < index; i++)
+                if (strcmp(finding->code, results->findings[i].code) == 0)
+                        return false;
+        return true;
+}
+
 /* What the audit found that the advice does not survive. */
 static void conclude_caution(struct trib__results *results, const struct trib__sweep *sweep)
 {
         static const char *const codes[] = { "superlinear-baseline", "baseline-mismatch",
                                              "cold-baseline",        "drift",
-                                             "busy-machine",         "interrupted" };
+                                             "busy-machine",         "interrupted",
+                                             "outlier",              "non-monotonic",
+                                             "constant-throughput" };
         struct trib__text text = trib__text_of(results->caution, sizeof(results->caution));
         int               count = 0;
 
@@ -190,6 +213,11 @@ static void conclude_caution(struct trib__results *results, const struct trib__s
                 if (has_finding(results, sweep, codes[i]))
                         trib__text_add(&text, "%s%s", count++ == 0 ? "do not rely on this yet: "
                                                                    : ", ", codes[i]);
+        for (size_t i = 0; i < results->finding_count; i++)
+                if (is_other_error(results, sweep, i, codes, sizeof(codes) / sizeof(codes[0])))
+                        trib__text_add(&text, "%s%s", count++ == 0 ? "do not rely on this yet: "
+                                                                   : ", ",
+                                       results->findings[i].code);
         if (is_shaky(results, sweep))
                 trib__text_add(&text, "%s%s", count++ == 0 ? "do not rely on this yet: " : ", ",
                                "unstable");
@@ -274,11 +302,15 @@ void trib__conclude_advice(struct trib__results *results)
         results->caution[0] = '\0';
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
                 memset(all[i], 0, sizeof(*all[i]));
-                if (sweep == NULL || sweep->point_count < 3)
+                if (sweep != NULL && sweep->refuted[0] != '\0')
+                        (void)snprintf(all[i]->why, sizeof(all[i]->why),
+                                       "none can be given: the numbers cannot be what they say "
+                                       "(%s); see the findings", sweep->refuted);
+                else if (sweep == NULL || sweep->point_count < 3)
                         (void)snprintf(all[i]->why, sizeof(all[i]->why),
                                        "advice needs a thread sweep of at least 3 thread counts");
         }
-        if (sweep == NULL || sweep->point_count < 3)
+        if (sweep == NULL || sweep->point_count < 3 || sweep->refuted[0] != '\0')
                 return;
         advise_latency(sweep, &results->latency);
         advise_production(sweep, &results->production);

@@ -17,8 +17,8 @@ TRIB_MUST_USE trib_status trib__results_adopt(struct trib__results *into,
 /* The two-sided 95 % quantile of Student's t. */
 double trib__student_t95(size_t degrees);
 
-/* Whether the point has an interval, and whether two intervals share a value. Points without
- * intervals overlap with nothing. */
+/* Whether the point has an interval that holds its value, and whether two intervals share a
+ * value. Points without intervals overlap with nothing. */
 bool trib__point_has_ci(const struct trib__point *point);
 bool trib__points_overlap(const struct trib__point *a, const struct trib__point *b);
 
@@ -46,6 +46,9 @@ TRIB_MUST_USE trib_status trib__audit_sweep(struct trib__results *results,
 TRIB_MUST_USE trib_status trib__audit_across(struct trib__results *results, trib_error *err);
 TRIB_MUST_USE trib_status trib__audit_environment(struct trib__results *results,
                                                   trib_error *err);
+/* Whether findings of that code are drawn anew by every conclusion, from what was measured. */
+bool trib__finding_is_concluded(const char *code);
+
 void trib__conclude_advice(struct trib__results *results);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* audit.c: what is wrong with the numbers of one sweep, each as a finding that quotes them.
  * Results are checked against themselves and against physics before anybody relies on advice.
- * Findings across sweeps and about the environment are in audit_across.c. */
+ * Findings across sweeps and about the environment are in audit_across.c, about the curve in
+ * audit_shape.c, about single points in audit_point.c, and about numbers that cannot be what they
+ * say in audit_refute.c. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,32 +89,41 @@ void trib__finding_end_list(struct trib__finding_draft *draft)
                 trib__text_add(&draft->text, " and %zu more", draft->left_out);
 }
 
+/* What `point` does for each thread, against what `base` does for each. */
+static double efficiency_against(const struct trib__point *base, const struct trib__point *point)
+{
+        return point->ops_per_s / base->ops_per_s * base->threads / point->threads;
+}
+
+/* Without a point of 1 thread, the one of the fewest threads is the baseline. */
 static trib_status audit_superlinear(struct trib__results *results,
                                      const struct trib__sweep *sweep, trib_error *err)
 {
         struct trib__finding_draft draft;
-        const struct trib__point  *one = trib__sweep_find_point(sweep, 1);
+        const struct trib__point  *base = sweep->points;
 
-        if (one == NULL)
+        if (sweep->point_count == 0)
                 return TRIB_OK;
         trib__finding_start(&draft, "superlinear-baseline", TRIB__SEVERITY_WARNING);
         trib__finding_about(&draft, results, sweep);
         trib__text_add(&draft.text, "efficiency is ");
         for (size_t i = 0; i < sweep->point_count; i++) {
                 const struct trib__point *point = &sweep->points[i];
+                double                    efficiency = efficiency_against(base, point);
 
-                if (point->efficiency > SUPERLINEAR && trib__finding_item(&draft))
-                        trib__text_add(&draft.text, "%.0f %% at %s", 100 * point->efficiency,
+                if (efficiency > SUPERLINEAR && trib__finding_item(&draft))
+                        trib__text_add(&draft.text, "%.0f %% at %s", 100 * efficiency,
                                        trib__threads_text(point->threads).text);
         }
         if (draft.items == 0)
                 return TRIB_OK;
         trib__finding_end_list(&draft);
         trib__text_add(&draft.text,
-                       "; N threads cannot do more than N times the work of one, so the 1-thread "
-                       "baseline of %s ops/s is too slow (cold clock, or one stream that waits on "
-                       "latency), and every speedup is overstated",
-                       trib__grouped(one->ops_per_s).text);
+                       "%s; N threads cannot do more than N times the work of one, so the "
+                       "%u-thread baseline of %s ops/s is too slow (cold clock, or one stream "
+                       "that waits on latency), and every speedup is overstated",
+                       base->threads == 1 ? "" : " of the fewest threads measured", base->threads,
+                       trib__grouped(base->ops_per_s).text);
         return trib__finding_end(&draft, results, err);
 }
 
@@ -400,19 +411,47 @@ static trib_status audit_shares(struct trib__results *results, const struct trib
         return trib__finding_end(&draft, results, err);
 }
 
+bool trib__finding_is_concluded(const char *code)
+{
+        static const char *const codes[] = {
+                "above-limit",        "baseline-mismatch",    "busy-machine",
+                "cold-baseline",      "constant-throughput",  "drift",
+                "few-points",         "implausible",          "interrupted",
+                "interval-mismatch",  "latency-mismatch",     "latency-order",
+                "loses-throughput",   "mixed-units",          "no-baseline",
+                "no-onednn",          "non-monotonic",        "outlier",
+                "oversubscribed",     "overlapping-intervals", "request-count",
+                "request-errors",     "shares-mismatch",      "superlinear-baseline",
+                "swapped-columns",    "thread-dip",           "unstable",
+        };
+
+        for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+                if (strcmp(code, codes[i]) == 0)
+                        return true;
+        return false;
+}
+
 typedef trib_status (*check_function)(struct trib__results *, const struct trib__sweep *,
                                       trib_error *);
 
 trib_status trib__audit_sweep(struct trib__results *results, const struct trib__sweep *sweep,
                               trib_error *err)
 {
-        static const check_function each[] = { audit_superlinear, audit_drift,    audit_cold,
-                                               audit_dip,         audit_requests, audit_shares };
-        static const check_function grouped[] = { audit_limit, audit_unstable, audit_overlap };
+        static const check_function each[] = { trib__audit_few, audit_superlinear,
+                                               audit_drift,     audit_cold,
+                                               audit_dip,       trib__audit_constant,
+                                               trib__audit_curve, audit_requests,
+                                               audit_shares };
+        static const check_function grouped[] = { trib__audit_baseline, audit_limit,
+                                                  audit_unstable, audit_overlap,
+                                                  trib__audit_points };
         trib_status status = TRIB_OK;
 
         for (size_t i = 0; i < sizeof(each) / sizeof(each[0]) && status == TRIB_OK; i++)
-                status = each[i](results, sweep, err);
+                if (sweep->refuted[0] == '\0')
+                        status = each[i](results, sweep, err);
+        if (sweep->kind != TRIB__SWEEP_SIZES && sweep->refuted[0] != '\0')
+                return status;
         if (sweep->kind == TRIB__SWEEP_SIZES && !trib__sweep_is_first_of_run(results, sweep))
                 return status;
         for (size_t i = 0; i < sizeof(grouped) / sizeof(grouped[0]) && status == TRIB_OK; i++)

@@ -13,6 +13,10 @@
 #define MISMATCH 1.10
 #define MISMATCH_BEYOND_NOISE 1.50
 
+/* Apart by about this factor, the two are in different units. */
+#define UNIT_LEAST 200.0
+#define UNIT_MOST 5000.0
+
 /* Threads that have a core each keep it; off it for a larger part of the time, others used it. */
 #define BUSY 0.10
 
@@ -66,9 +70,12 @@ static trib_status report_mismatch(struct trib__results *results, const struct t
         if (is_noise)
                 trib__text_add(&draft.text, ": the machine changed between the two (other work, "
                                             "clock), so they do not compare");
+        else if (apart >= UNIT_LEAST && apart <= UNIT_MOST)
+                trib__text_add(&draft.text, ": about 1000 times, so one of the two is not in "
+                                            "ops/s (ops/ms?)");
         else
                 trib__text_add(&draft.text, ", so one of the two baselines is wrong");
-        if (!is_noise && best->threads > 1)
+        if (!is_noise && best->threads > 1 && apart < UNIT_LEAST)
                 trib__text_add(&draft.text,
                                "; the speedup of %.1fx at %s %s is %.2fx against the faster one",
                                best->speedup, trib__threads_text(best->threads).text,
@@ -81,7 +88,7 @@ static bool is_mismatch(const struct trib__sweep *a, const struct trib__sweep *b
 {
         const struct trib__point *x, *y;
 
-        if (strcmp(a->policy, b->policy) != 0
+        if (a->refuted[0] != '\0' || b->refuted[0] != '\0' || strcmp(a->policy, b->policy) != 0
             || !trib__workload_is_same(&a->workload, &b->workload))
                 return false;
         x = trib__sweep_find_point(a, 1);
@@ -197,7 +204,7 @@ static trib_status audit_run(struct trib__results *results, const struct trib__s
                                 trib__sweep_find_point(sweep, many_threads);
 
                         if (!trib__sweep_is_same_run(sweep, run) || one == NULL || many == NULL
-                            || many == one)
+                            || many == one || sweep->refuted[0] != '\0')
                                 continue;
                         sizes++;
                         if (!trib__point_loses(many, one))
@@ -322,10 +329,24 @@ static trib_status audit_busy(struct trib__results *results, trib_error *err)
         return trib__finding_end(&draft, results, err);
 }
 
+/* What the reader of a file noted. */
+static trib_status repeat_notes(struct trib__results *results, trib_error *err)
+{
+        trib_status status = TRIB_OK;
+
+        for (size_t i = 0; i < results->note_count && status == TRIB_OK; i++)
+                status = trib__results_add_finding(results, &results->notes[i], err);
+        return status;
+}
+
 trib_status trib__audit_environment(struct trib__results *results, trib_error *err)
 {
         trib_status status = audit_interrupted(results, err);
 
+        if (status == TRIB_OK)
+                status = trib__audit_refute(results, err);
+        if (status == TRIB_OK)
+                status = repeat_notes(results, err);
         if (status == TRIB_OK)
                 status = audit_library(results, err);
         if (status == TRIB_OK)

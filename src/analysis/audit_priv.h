@@ -59,6 +59,23 @@ const struct trib__sweep *trib__group_next(const struct trib__results *results,
 const char *trib__group_prefix(const struct trib__sweep *head, const struct trib__sweep *sweep,
                                char *buffer, size_t size);
 
+/* Checks of the other files. Where sizes are checked together, `sweep` is the first of its run. */
+TRIB_MUST_USE trib_status trib__audit_few(struct trib__results *results,
+                                          const struct trib__sweep *sweep, trib_error *err);
+TRIB_MUST_USE trib_status trib__audit_baseline(struct trib__results *results,
+                                               const struct trib__sweep *sweep, trib_error *err);
+TRIB_MUST_USE trib_status trib__audit_constant(struct trib__results *results,
+                                               const struct trib__sweep *sweep, trib_error *err);
+TRIB_MUST_USE trib_status trib__audit_curve(struct trib__results *results,
+                                            const struct trib__sweep *sweep, trib_error *err);
+TRIB_MUST_USE trib_status trib__audit_points(struct trib__results *results,
+                                             const struct trib__sweep *sweep, trib_error *err);
+
+/* What: find the sweeps whose numbers cannot be what they say, write a finding about each, and
+ * take back what was concluded from it; trib__sweep.refuted then names the finding. First of all
+ * checks, as no other one speaks of such a sweep. */
+TRIB_MUST_USE trib_status trib__audit_refute(struct trib__results *results, trib_error *err);
+
 /* Whether `point` is clearly below `lower`, a point of fewer threads. */
 bool trib__point_loses(const struct trib__point *point, const struct trib__point *lower);
 

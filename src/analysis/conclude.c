@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "analysis/analysis_priv.h"
-#include "analysis/usl.h"
+#include "analysis/law.h"
 #include "base/alloc.h"
 #include "base/error.h"
 
@@ -108,23 +108,46 @@ static double weight_of(const struct trib__point *point, bool has_intervals)
         return has_intervals ? 1 / (error * error) : 1;
 }
 
+/* What the laws say of more threads than were measured. No machine does more than its limit. */
+static void conclude_predictions(const struct trib__law_data *data, struct trib__sweep *sweep)
+{
+        unsigned most = sweep->points[sweep->point_count - 1].threads;
+
+        for (unsigned i = 0; i < TRIB__PREDICTIONS; i++) {
+                struct trib__prediction *prediction = &sweep->predictions[i];
+
+                trib__law_predict(data, &sweep->fit, (double)most * (2 << i), prediction);
+                if (!sweep->limit.is_present || prediction->ops_per_s <= sweep->limit.ops_per_s)
+                        continue;
+                prediction->ops_per_s = sweep->limit.ops_per_s;
+                for (int end = 0; end < 2; end++)
+                        prediction->ci95[end] = fmin(prediction->ci95[end],
+                                                     sweep->limit.ops_per_s);
+        }
+}
+
 static void conclude_fit(struct trib__sweep *sweep)
 {
         struct trib__usl_point points[TRIB__POINTS_MAX];
-        bool                   has_intervals = true;
-        double                 heaviest = 0;
+        struct trib__law_data  data = { points, sweep->point_count, true, 0 };
 
+        memset(sweep->predictions, 0, sizeof(sweep->predictions));
         for (size_t i = 0; i < sweep->point_count; i++)
-                has_intervals = has_intervals && trib__point_has_ci(&sweep->points[i]);
+                data.has_errors = data.has_errors && trib__point_has_ci(&sweep->points[i]);
         for (size_t i = 0; i < sweep->point_count; i++) {
-                points[i].threads = sweep->points[i].threads;
-                points[i].ops_per_s = sweep->points[i].ops_per_s;
-                points[i].weight = weight_of(&sweep->points[i], has_intervals);
-                heaviest = fmax(heaviest, points[i].weight);
+                const struct trib__point *point = &sweep->points[i];
+
+                points[i].threads = point->threads;
+                points[i].ops_per_s = point->ops_per_s;
+                points[i].weight = weight_of(point, data.has_errors);
+                data.error_degrees += point->round_count > 1 ? point->round_count - 1 : 0;
         }
-        for (size_t i = 0; i < sweep->point_count; i++)
-                points[i].weight /= heaviest;
-        trib__usl_fit(points, sweep->point_count, &sweep->fit);
+        /* Intervals that came without their rounds: as if of three rounds each. */
+        if (data.error_degrees == 0)
+                data.error_degrees = 2 * sweep->point_count;
+        trib__law_fit(&data, &sweep->fit);
+        if (sweep->fit.is_present)
+                conclude_predictions(&data, sweep);
 }
 
 /* What the intervals allow for the saturation point: at least the fewest threads that could reach
@@ -163,9 +186,9 @@ void trib__conclude_sweep(const struct trib__results *results, struct trib__swee
                 conclude_shares(point);
         }
         memset(&sweep->fit, 0, sizeof(sweep->fit));
-        conclude_fit(sweep);
         conclude_saturation(sweep);
         trib__conclude_limit(results, sweep);
+        conclude_fit(sweep);
         trib__conclude_bottleneck(results, sweep);
 }
 

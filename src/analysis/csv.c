@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* csv.c: what the rows of a CSV of measurements mean; the format is in read.h.
  *
- * A *field* is a column that we understand. Rows go into results of their own, which the caller's
+ * A *field* here is a column that we understand. Rows go into results of their own, which the caller's
  * results take over at the very end: a file that is refused leaves nothing behind. No locks. */
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "analysis/analysis_priv.h"
+#include "analysis/audit_priv.h"
 #include "analysis/csv_lines.h"
 #include "analysis/read.h"
 #include "base/error.h"
@@ -50,6 +51,11 @@ static const char *const field_names[] = {
 #undef FIELD_NAME
 };
 
+static const char *const derived_names[] = { "speedup", "efficiency", "percent_of_limit" };
+
+/* So many columns that are not understood are named. */
+#define IGNORED_NAMED 4
+
 struct csv {
         /* Fixed while reading. */
         const struct trib__read_input *input;
@@ -62,6 +68,9 @@ struct csv {
         /* Growing. */
         struct trib__workload commented; /* kind is "" until a comment names one */
         size_t   rows;
+        size_t   ignored_count;
+        char     ignored_text[200]; /* of the first columns that are not understood */
+        struct trib__text ignored;  /* writes there */
         uint64_t sweep_ids[TRIB__SWEEPS_MAX];
         bool     has_kind[TRIB__SWEEPS_MAX];
 };
@@ -89,38 +98,91 @@ static bool has(const struct csv *csv, enum field field)
         return csv->column_of[field] >= 0;
 }
 
+/* Kept for a finding: a column that was meant for us may have another name. */
+static void note_ignored(struct csv *csv, const struct trib__csv_cell *cell)
+{
+        char name[32];
+
+        if (csv->ignored_count++ < IGNORED_NAMED)
+                trib__text_add(&csv->ignored, "%s'%s'", csv->ignored_count > 1 ? ", " : "",
+                               trib__csv_excerpt(cell->text, cell->length, name));
+}
+
 static trib_status match_header_cell(struct csv *csv, size_t index)
 {
         const struct trib__csv_cell *cell = &csv->lines.row.cells[index];
+        bool                         is_known = false;
 
         if (cell->length == 0)
-                return trib__csv_refuse(&csv->lines, cell->column,
-                                        "expected the name of a column, it is empty");
+                return trib__csv_refuse_field(&csv->lines, cell, "",
+                                              "expected the name of a column, it is empty");
         for (int field = 0; field < FIELD_COUNT; field++) {
                 if (!trib__csv_cell_is(cell, field_names[field]))
                         continue;
                 if (csv->column_of[field] >= 0)
-                        return trib__csv_refuse(&csv->lines, cell->column,
-                                                "expected each column once, '%s' is here "
-                                                "twice",
-                                                field_names[field]);
+                        return trib__csv_refuse_field(&csv->lines, cell, "",
+                                                      "expected each column once, '%s' is here "
+                                                      "twice",
+                                                      field_names[field]);
                 csv->column_of[field] = (int)index;
+                is_known = true;
         }
+        /* Our own files hold these too, for people; they follow from the others. */
+        for (size_t i = 0; i < sizeof(derived_names) / sizeof(derived_names[0]); i++)
+                is_known = is_known || trib__csv_cell_is(cell, derived_names[i]);
+        if (!is_known)
+                note_ignored(csv, cell);
+        return TRIB_OK;
+}
+
+/* Why a first line is no header of ours, as far as it can be guessed. */
+static const char *header_hint(const struct trib__csv_lines *lines)
+{
+        const char *text = lines->text;
+
+        if (lines->length > 0 && text[0] >= '0' && text[0] <= '9')
+                return "; is the header line missing?";
+        if (lines->row.count == 1 && memchr(text, ';', lines->length) != NULL)
+                return "; cells are separated by ',' and numbers have a '.'";
+        if (lines->row.count == 1 && memchr(text, '\t', lines->length) != NULL)
+                return "; cells are separated by ','";
+        return "";
+}
+
+static trib_status check_header(const struct csv *csv)
+{
+        static const enum field sizes[] = { FIELD_IN, FIELD_OUT, FIELD_BATCH };
+        bool has_size = false;
+        char text[32];
+
+        if (!has(csv, FIELD_THREADS) || !has(csv, FIELD_OPS))
+                return trib__csv_refuse(
+                        &csv->lines,
+                        "expected a header with the columns 'threads' and 'ops_per_s', found "
+                        "'%s'%s",
+                        trib__csv_excerpt(csv->lines.text, csv->lines.length, text),
+                        header_hint(&csv->lines));
+        for (size_t i = 0; i < 3; i++)
+                has_size = has_size || has(csv, sizes[i]);
+        for (size_t i = 0; i < 3; i++)
+                if (has_size && !has(csv, sizes[i]))
+                        return trib__csv_refuse(&csv->lines,
+                                                "expected 'in_features', 'out_features' and "
+                                                "'batch' together, '%s' is missing",
+                                                field_names[sizes[i]]);
         return TRIB_OK;
 }
 
 static trib_status read_header(struct csv *csv)
 {
-        static const enum field sizes[] = { FIELD_IN, FIELD_OUT, FIELD_BATCH };
-        bool        found, has_size = false;
-        char        text[32];
+        bool        found;
         trib_status status = next_row(csv, &found);
 
         if (status != TRIB_OK)
                 return status;
         if (!found) {
                 csv->lines.line = csv->lines.line == 0 ? 1 : csv->lines.line;
-                return trib__csv_refuse(&csv->lines, 1,
+                return trib__csv_refuse(&csv->lines,
                                         "expected a header line such as 'threads,ops_per_s', the "
                                         "file has none");
         }
@@ -130,20 +192,7 @@ static trib_status read_header(struct csv *csv)
                         return status;
         }
         csv->columns = csv->lines.row.count;
-        if (!has(csv, FIELD_THREADS) || !has(csv, FIELD_OPS))
-                return trib__csv_refuse(
-                        &csv->lines, csv->lines.row.cells[0].column,
-                        "expected a header with the columns 'threads' and 'ops_per_s', "
-                        "found '%s'",
-                        trib__csv_excerpt(csv->lines.text, csv->lines.length, text));
-        for (size_t i = 0; i < 3; i++)
-                has_size = has_size || has(csv, sizes[i]);
-        for (size_t i = 0; i < 3; i++)
-                if (has_size && !has(csv, sizes[i]))
-                        return trib__csv_refuse(&csv->lines, csv->lines.row.end_column,
-                                      "expected 'in_features', 'out_features' and 'batch' "
-                                      "together, '%s' is missing", field_names[sizes[i]]);
-        return TRIB_OK;
+        return check_header(csv);
 }
 
 static const struct trib__csv_cell *cell_of(const struct csv *csv, enum field field)
@@ -151,11 +200,39 @@ static const struct trib__csv_cell *cell_of(const struct csv *csv, enum field fi
         return has(csv, field) ? &csv->lines.row.cells[csv->column_of[field]] : NULL;
 }
 
+/* Whether a cell is a decimal number, and how many digits stand before its point. */
+static bool is_number(const struct trib__csv_cell *cell, size_t *digits)
+{
+        size_t points = 0, i = 0;
+
+        *digits = 0;
+        for (; i < cell->length; i++) {
+                bool is_digit = cell->text[i] >= '0' && cell->text[i] <= '9';
+
+                if (!is_digit && cell->text[i] != '.')
+                        return false;
+                points += !is_digit;
+                *digits += is_digit && points == 0;
+        }
+        return i > 0 && points <= 1 && *digits > 0;
+}
+
+/* A row whose thread count cannot be one, and whose throughput could be. */
+static bool looks_swapped(const struct csv *csv)
+{
+        const struct trib__csv_cell *ops = cell_of(csv, FIELD_OPS);
+        size_t threads_digits, ops_digits;
+
+        return is_number(cell_of(csv, FIELD_THREADS), &threads_digits)
+               && is_number(ops, &ops_digits) && ops_digits == ops->length && ops_digits <= 4
+               && threads_digits > ops_digits;
+}
+
 /* A whole number from `lowest` to `highest`. */
 static trib_status take_whole(struct csv *csv, enum field field, int64_t range[2], int64_t *out)
 {
         const struct trib__csv_cell *cell = cell_of(csv, field);
-        char               expected[64];
+        char               expected[112];
         int64_t            value = 0;
         bool               is_good = cell->length > 0 && cell->length <= 18;
 
@@ -167,8 +244,10 @@ static trib_status take_whole(struct csv *csv, enum field field, int64_t range[2
                 *out = value;
                 return TRIB_OK;
         }
-        (void)snprintf(expected, sizeof(expected), "a whole number from %lld to %lld",
-                       (long long)range[0], (long long)range[1]);
+        (void)snprintf(expected, sizeof(expected), "a whole number from %lld to %lld%s",
+                       (long long)range[0], (long long)range[1],
+                       field == FIELD_THREADS && looks_swapped(csv)
+                               ? " (are threads and ops_per_s exchanged?)" : "");
         return trib__csv_refuse_cell(&csv->lines, cell, field_names[field], expected);
 }
 
@@ -209,12 +288,15 @@ static trib_status take_positive(struct csv *csv, enum field field, double *out)
                 memcpy(digits, cell->text, cell->length);
                 digits[cell->length] = '\0';
                 value = strtod(digits, &end);
-                if (*end == '\0' && isfinite(value) && value >= 1e-30 && value <= 1e36) {
+                if (*end == '\0' && isfinite(value) && value >= 1e-30 && value <= 1e30) {
                         *out = value;
                         return TRIB_OK;
                 }
         }
-        return trib__csv_refuse_cell(&csv->lines, cell, field_names[field], "a number above 0");
+        return trib__csv_refuse_cell(&csv->lines, cell, field_names[field],
+                                     memchr(cell->text, ',', cell->length) != NULL
+                                             ? "a number above 0 with a '.' and no ','"
+                                             : "a number above 0");
 }
 
 static trib_status take_count(struct csv *csv, enum field field, uint64_t *out)
@@ -310,8 +392,15 @@ static trib_status take_numbers(struct csv *csv, struct trib__point *point)
         if (status == TRIB_OK && low != NULL
             && point->ops_per_s_ci95[0] > point->ops_per_s_ci95[1])
                 return trib__csv_refuse_cell(&csv->lines, low, field_names[FIELD_CI_LOW],
-                                   "an interval that ends above its beginning");
+                                             "an interval that ends above its beginning");
         return status;
+}
+
+static const char *base_name(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        return slash != NULL ? slash + 1 : path;
 }
 
 /* What decides to which sweep a row belongs. */
@@ -335,7 +424,6 @@ static bool is_sweep_of(const struct csv *csv, size_t index, const struct key *k
 static trib_status find_sweep(struct csv *csv, const struct key *key, size_t *index)
 {
         size_t      count = csv->results->sweep_count;
-        const char *name = csv->input->name, *slash = strrchr(name, '/');
         struct trib__sweep *sweep;
         trib_status status;
 
@@ -347,7 +435,7 @@ static trib_status find_sweep(struct csv *csv, const struct key *key, size_t *in
         status = trib__results_add_sweep(csv->results, &sweep, csv->err);
         if (status != TRIB_OK) {
                 if (status == TRIB_OVERFLOW)
-                        return trib__csv_refuse(&csv->lines, 1,
+                        return trib__csv_refuse(&csv->lines,
                                                 "expected at most %u different workloads",
                                                 TRIB__SWEEPS_MAX);
                 return status;
@@ -355,7 +443,7 @@ static trib_status find_sweep(struct csv *csv, const struct key *key, size_t *in
         sweep->workload = key->workload;
         memcpy(sweep->policy, key->policy, sizeof(key->policy));
         (void)snprintf(sweep->source, sizeof(sweep->source), "%.127s",
-                       slash != NULL ? slash + 1 : name);
+                       base_name(csv->input->name));
         csv->sweep_ids[*index] = key->id;
         return TRIB_OK;
 }
@@ -383,13 +471,15 @@ static trib_status add_row(struct csv *csv, size_t index, int64_t threads,
         const struct trib__csv_cell  *cell = cell_of(csv, FIELD_THREADS);
 
         if (trib__sweep_find_point(sweep, (unsigned)threads) != NULL)
-                return trib__csv_refuse(&csv->lines, cell->column,
-                              "threads: expected each thread count once for a workload, %lld is "
-                              "here twice", (long long)threads);
+                return trib__csv_refuse_field(&csv->lines, cell, "threads",
+                                              "expected each thread count once for a workload, "
+                                              "%lld is here twice; give medians, or number "
+                                              "repeated sweeps in a column 'sweep'",
+                                              (long long)threads);
         if (sweep->point_count >= TRIB__POINTS_MAX)
-                return trib__csv_refuse(&csv->lines, cell->column,
-                                        "threads: expected at most %u thread counts",
-                                        TRIB__POINTS_MAX);
+                return trib__csv_refuse_field(&csv->lines, cell, "threads",
+                                              "expected at most %u thread counts",
+                                              TRIB__POINTS_MAX);
         return trib__sweep_add_point(sweep, (unsigned)threads, point, csv->err);
 }
 
@@ -403,13 +493,13 @@ static trib_status read_row(struct csv *csv)
 
         if (csv->lines.row.count != csv->columns)
                 return trib__csv_refuse(&csv->lines,
+                                        "expected %zu cells as in the header, found %zu%s",
+                                        csv->columns, csv->lines.row.count,
                                         csv->lines.row.count > csv->columns
-                                                ? csv->lines.row.cells[csv->columns].column
-                                                : csv->lines.row.end_column,
-                                        "expected %zu cells as in the header, found %zu",
-                                        csv->columns, csv->lines.row.count);
+                                                ? " (a ',' inside of a number? write a '.')"
+                                                : " (is the file cut?)");
         if (csv->rows++ == TRIB__CSV_ROWS_MAX)
-                return trib__csv_refuse(&csv->lines, 1, "expected at most %u rows",
+                return trib__csv_refuse(&csv->lines, "expected at most %u rows",
                                         TRIB__CSV_ROWS_MAX);
         status = take_workload(csv, &key.workload);
         if (status == TRIB_OK)
@@ -439,7 +529,7 @@ static trib_status read_all(struct csv *csv)
         }
         if (status == TRIB_OK && csv->rows == 0) {
                 csv->lines.line++;
-                return trib__csv_refuse(&csv->lines, 1,
+                return trib__csv_refuse(&csv->lines,
                                         "expected at least one row of numbers after the header");
         }
         for (size_t i = 0; i < csv->results->sweep_count && status == TRIB_OK; i++)
@@ -449,6 +539,29 @@ static trib_status read_all(struct csv *csv)
                                         ? TRIB__SWEEP_THREADS
                                         : TRIB__SWEEP_SIZES;
         return status;
+}
+
+static bool is_utf16(const struct trib__read_input *input)
+{
+        return input->size >= 2
+               && (memcmp(input->data, "\xFF\xFE", 2) == 0
+                   || memcmp(input->data, "\xFE\xFF", 2) == 0);
+}
+
+static trib_status report_ignored(struct csv *csv)
+{
+        struct trib__finding_draft draft;
+
+        if (csv->ignored_count == 0)
+                return TRIB_OK;
+        trib__finding_start(&draft, "ignored-columns", TRIB__SEVERITY_INFO);
+        trib__text_add(&draft.text,
+                       "%.60s: %zu column%s not understood and ignored: %s%s; the manual page "
+                       "lists the names of columns",
+                       base_name(csv->input->name), csv->ignored_count,
+                       csv->ignored_count == 1 ? " is" : "s are", csv->ignored_text,
+                       csv->ignored_count > IGNORED_NAMED ? ", ..." : "");
+        return trib__results_note(csv->results, &draft.finding, csv->err);
 }
 
 trib_status trib__read_csv(const struct trib__read_input *input, struct trib__results *results,
@@ -467,7 +580,16 @@ trib_status trib__read_csv(const struct trib__read_input *input, struct trib__re
                 csv.column_of[field] = -1;
         if (input->size >= 3 && memcmp(input->data, "\xEF\xBB\xBF", 3) == 0)
                 csv.lines.at = 3;
-        status = read_all(&csv);
+        csv.ignored = trib__text_of(csv.ignored_text, sizeof(csv.ignored_text));
+        if (is_utf16(input)) {
+                csv.lines.line = 1;
+                status = trib__csv_refuse(&csv.lines, "expected UTF-8 text, this is UTF-16; save "
+                                                      "the file as UTF-8");
+        } else {
+                status = read_all(&csv);
+        }
+        if (status == TRIB_OK)
+                status = report_ignored(&csv);
         if (status == TRIB_OK)
                 status = trib__results_adopt(results, csv.results, err);
         trib__results_destroy(csv.results);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analysis/format.h"
 #include "base/error.h"
 
 const char *trib__csv_excerpt(const char *text, size_t length, char buffer[32])
@@ -21,35 +20,69 @@ const char *trib__csv_excerpt(const char *text, size_t length, char buffer[32])
         return buffer;
 }
 
-trib_status trib__csv_refuse(const struct trib__csv_lines *csv, size_t column,
-                             const char *format, ...)
+/* "FILE: line 3PLACE: DETAIL", the file's name cut in front where it is long. */
+static trib_status refuse(const struct trib__csv_lines *csv, const char *place,
+                          const char *detail)
 {
-        char              message[TRIB_ERROR_TEXT_BYTES];
-        struct trib__text text = trib__text_of(message, sizeof(message));
-        const char       *name = csv->name;
-        size_t            length = strlen(name);
-        char              detail[200];
-        va_list           arguments;
+        size_t length = strlen(csv->name);
+
+        return trib__fail(csv->err, TRIB_MALFORMED, "%s%s: line %zu%s: %s",
+                          length > 90 ? "..." : "",
+                          length > 90 ? csv->name + length - 90 : csv->name, csv->line, place,
+                          detail);
+}
+
+trib_status trib__csv_refuse(const struct trib__csv_lines *csv, const char *format, ...)
+{
+        char    detail[240];
+        va_list arguments;
 
         va_start(arguments, format);
         (void)vsnprintf(detail, sizeof(detail), format, arguments);
         va_end(arguments);
-        trib__text_add(&text, "%s%s: line %zu, column %zu: %s", length > 90 ? "..." : "",
-                       length > 90 ? name + length - 90 : name, csv->line, column, detail);
-        return trib__fail(csv->err, TRIB_MALFORMED, "%s", message);
+        return refuse(csv, "", detail);
+}
+
+trib_status trib__csv_refuse_at(const struct trib__csv_lines *csv, size_t character,
+                                const char *format, ...)
+{
+        char    detail[240], place[48];
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(detail, sizeof(detail), format, arguments);
+        va_end(arguments);
+        (void)snprintf(place, sizeof(place), ", character %zu", character);
+        return refuse(csv, place, detail);
+}
+
+trib_status trib__csv_refuse_field(const struct trib__csv_lines *csv,
+                                   const struct trib__csv_cell *cell, const char *name,
+                                   const char *format, ...)
+{
+        char    detail[240], place[80];
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(detail, sizeof(detail), format, arguments);
+        va_end(arguments);
+        (void)snprintf(place, sizeof(place), ", field %zu%s%.32s%s",
+                       (size_t)(cell - csv->row.cells) + 1, name[0] != '\0' ? " (" : "", name,
+                       name[0] != '\0' ? ")" : "");
+        return refuse(csv, place, detail);
 }
 
 trib_status trib__csv_refuse_cell(const struct trib__csv_lines *csv,
-                                  const struct trib__csv_cell *cell, const char *field,
+                                  const struct trib__csv_cell *cell, const char *name,
                                   const char *expected)
 {
         char found[32];
 
         if (cell->length == 0)
-                return trib__csv_refuse(csv, cell->column, "%s: expected %s, the cell is empty",
-                                        field, expected);
-        return trib__csv_refuse(csv, cell->column, "%s: expected %s, found '%s'", field, expected,
-                      trib__csv_excerpt(cell->text, cell->length, found));
+                return trib__csv_refuse_field(csv, cell, name, "expected %s, the cell is empty",
+                                              expected);
+        return trib__csv_refuse_field(csv, cell, name, "expected %s, found '%s'", expected,
+                                      trib__csv_excerpt(cell->text, cell->length, found));
 }
 
 /* Move to the next line; false at the end of the text. */
@@ -77,12 +110,13 @@ static trib_status check_bytes(struct trib__csv_lines *csv)
                 unsigned char c = (unsigned char)csv->text[i];
 
                 if (c == '\r')
-                        return trib__csv_refuse(csv, i + 1,
-                                                "expected a line end of \\n or \\r\\n, found a "
-                                                "carriage return alone");
+                        return trib__csv_refuse_at(csv, i + 1,
+                                                   "expected a line end of \\n or \\r\\n, found a "
+                                                   "carriage return alone");
                 if (c == 127 || (c < ' ' && c != '\t'))
-                        return trib__csv_refuse(csv, i + 1, "expected text, found the byte 0x%02x",
-                                      (unsigned)c);
+                        return trib__csv_refuse_at(csv, i + 1,
+                                                   "expected text, found the byte 0x%02x",
+                                                   (unsigned)c);
         }
         return TRIB_OK;
 }
@@ -101,27 +135,27 @@ static trib_status take_cell(const struct trib__csv_lines *csv, size_t *at,
 
         while (begin < csv->length && is_blank(text[begin]))
                 begin++;
-        cell->column = begin + 1;
         if (begin < csv->length && text[begin] == '"') {
                 const char *quote = memchr(text + begin + 1, '"', csv->length - begin - 1);
 
                 if (quote == NULL)
-                        return trib__csv_refuse(csv, begin + 1,
-                                                "expected a closing '\"' in this line");
+                        return trib__csv_refuse_at(csv, begin + 1,
+                                                   "expected a closing '\"' in this line");
                 cell->text = text + begin + 1;
                 cell->length = (size_t)(quote - cell->text);
                 for (end = (size_t)(quote - text) + 1; end < csv->length && text[end] != ',';
                      end++)
                         if (!is_blank(text[end]))
-                                return trib__csv_refuse(csv, end + 1,
-                                              "expected ',' or the end of the line after '\"'");
+                                return trib__csv_refuse_at(csv, end + 1,
+                                                           "expected ',' or the end of the line "
+                                                           "after '\"'");
                 *at = end + 1;
                 return TRIB_OK;
         }
         for (end = begin; end < csv->length && text[end] != ','; end++)
                 if (text[end] == '"')
-                        return trib__csv_refuse(csv, end + 1,
-                                                "expected '\"' only around a whole cell");
+                        return trib__csv_refuse_at(csv, end + 1,
+                                                   "expected '\"' only around a whole cell");
         *at = end + 1;
         while (end > begin && is_blank(text[end - 1]))
                 end--;
@@ -136,10 +170,9 @@ static trib_status split_row(struct trib__csv_lines *csv)
         trib_status status;
 
         csv->row.count = 0;
-        csv->row.end_column = csv->length + 1;
         while (at <= csv->length) {
                 if (csv->row.count == TRIB__CSV_CELLS_MAX)
-                        return trib__csv_refuse(csv, at + 1, "expected at most %d columns",
+                        return trib__csv_refuse(csv, "expected at most %d columns",
                                                 TRIB__CSV_CELLS_MAX);
                 status = take_cell(csv, &at, &csv->row.cells[csv->row.count]);
                 if (status != TRIB_OK)

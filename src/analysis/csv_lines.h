@@ -2,8 +2,9 @@
 /* csv_lines.h: the lines and cells of a CSV text.
  *
  * A *cursor* walks the lines; a line is a comment, or a *row* of cells that point into the text.
- * Every message names file, line and column (both from 1, the column in bytes) and what was
- * expected there. Nothing is copied or allocated. */
+ * A *field* is the place of a cell in its row. Every message names file, line and field, or the
+ * character (byte) of the line where it is not about a cell, all from 1, and what was expected
+ * there. Nothing is copied or allocated. */
 #ifndef TRIB_ANALYSIS_CSV_LINES_H
 #define TRIB_ANALYSIS_CSV_LINES_H
 
@@ -17,13 +18,11 @@
 struct trib__csv_cell {
         const char *text;   /* without blanks and quotes around it */
         size_t      length;
-        size_t      column;
 };
 
 struct trib__csv_row {
         struct trib__csv_cell cells[TRIB__CSV_CELLS_MAX];
         size_t                count;
-        size_t                end_column; /* one behind the last byte of the line */
 };
 
 enum trib__csv_line { TRIB__CSV_END, TRIB__CSV_COMMENT, TRIB__CSV_ROW };
@@ -47,12 +46,19 @@ TRIB_MUST_USE trib_status trib__csv_next(struct trib__csv_lines *csv, enum trib_
 
 bool trib__csv_cell_is(const struct trib__csv_cell *cell, const char *text);
 
-/* What: fail with TRIB_MALFORMED, naming the place. */
+/* What: fail with TRIB_MALFORMED, naming the place: the line; a character of it; or a cell of the
+ * row, of the column `name`, in which something else was expected. */
+TRIB_PRINTF(2, 3)
+trib_status trib__csv_refuse(const struct trib__csv_lines *csv, const char *format, ...);
 TRIB_PRINTF(3, 4)
-trib_status trib__csv_refuse(const struct trib__csv_lines *csv, size_t column,
-                             const char *format, ...);
+trib_status trib__csv_refuse_at(const struct trib__csv_lines *csv, size_t character,
+                                const char *format, ...);
+TRIB_PRINTF(4, 5)
+trib_status trib__csv_refuse_field(const struct trib__csv_lines *csv,
+                                   const struct trib__csv_cell *cell, const char *name,
+                                   const char *format, ...);
 trib_status trib__csv_refuse_cell(const struct trib__csv_lines *csv,
-                                  const struct trib__csv_cell *cell, const char *field,
+                                  const struct trib__csv_cell *cell, const char *name,
                                   const char *expected);
 
 /* A piece of the file for a message: cut, and without bytes that a terminal would act on. */

@@ -63,6 +63,7 @@ void trib__results_destroy(struct trib__results *results)
                 destroy_sweep(results->sweeps[i]);
         trib__free(results->sweeps);
         trib__free(results->findings);
+        trib__free(results->notes);
         trib__free(results);
 }
 
@@ -160,21 +161,46 @@ trib_status trib__point_add_share(struct trib__point *point, const char *name, d
 trib_status trib__results_adopt(struct trib__results *into, struct trib__results *from,
                                 trib_error *err)
 {
-        void *array = into->sweeps;
+        void  *array = into->sweeps;
+        size_t notes = into->note_count;
 
         if (into->sweep_count + from->sweep_count > TRIB__SWEEPS_MAX)
                 return trib__fail(err, TRIB_OVERFLOW, "results: at most %u sweeps fit",
                                   TRIB__SWEEPS_MAX);
+        for (size_t i = 0; i < from->note_count; i++) {
+                trib_status status = trib__results_note(into, &from->notes[i], err);
+
+                if (status != TRIB_OK) {
+                        into->note_count = notes;
+                        return status;
+                }
+        }
         for (size_t i = 0; i < from->sweep_count; i++) {
                 if (!grow(&array, into->sweep_count + i, &into->sweep_capacity,
-                          sizeof(from->sweeps[i])))
+                          sizeof(from->sweeps[i]))) {
+                        into->note_count = notes;
                         return trib__fail(err, TRIB_OUT_OF_MEMORY, "results: no memory");
+                }
                 into->sweeps = array;
                 into->sweeps[into->sweep_count + i] = from->sweeps[i];
         }
         into->sweep_count += from->sweep_count;
         from->sweep_count = 0;
         into->is_complete = into->is_complete && from->is_complete;
+        return TRIB_OK;
+}
+
+trib_status trib__results_note(struct trib__results *results, const struct trib__finding *note,
+                               trib_error *err)
+{
+        void *array = results->notes;
+
+        if (results->note_count >= TRIB__FINDINGS_MAX)
+                return TRIB_OK;
+        if (!grow(&array, results->note_count, &results->note_capacity, sizeof(*note)))
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "results: no memory for a finding");
+        results->notes = array;
+        results->notes[results->note_count++] = *note;
         return TRIB_OK;
 }
 

@@ -36,6 +36,7 @@
 #define TRIB__ROUNDS_MAX 65536u  /* of one point */
 #define TRIB__SHARES_MAX 12u
 #define TRIB__FINDINGS_MAX 4096u
+#define TRIB__PREDICTIONS 2u     /* of a sweep: at 2 and 4 times the most threads measured */
 
 #define TRIB__NAME_BYTES 64
 #define TRIB__TEXT_BYTES 768
@@ -152,6 +153,20 @@ struct trib__fit {
         double ci95[3][2];              /* same order; sigma and kappa end at 0 */
         double peak_threads;            /* 0 = the curve has no peak */
         double r2;
+        char   law[8];                  /* "linear", "amdahl", "usl": what the points bear */
+        char   law_why[192];
+        double peak_ci95[2];            /* {0, 0} = no peak shown; [1] is INFINITY where the
+                                         * points allow a curve without a peak */
+        double residual;                /* standard deviation about the curve, relative */
+};
+
+/* What a law says of a thread count that was not measured. */
+struct trib__prediction {
+        double threads;
+        double ops_per_s;
+        double ci95[2];                 /* {0, 0} = the points leave none */
+        bool   is_borne;                /* whether the data bears it ... */
+        char   why[160];                /* ... and if not, why */
 };
 
 struct trib__limit {
@@ -181,6 +196,9 @@ struct trib__sweep {
         unsigned                saturation_ci95[2]; /* what the points' intervals allow */
         struct trib__limit      limit;
         struct trib__bottleneck bottleneck;
+        struct trib__prediction predictions[TRIB__PREDICTIONS]; /* threads 0 = none */
+        char                    refuted[32]; /* the finding that leaves nothing to conclude: the
+                                              * numbers cannot be what they say; "" = none */
         /* Storage. */
         size_t   point_capacity;
 };
@@ -208,6 +226,9 @@ struct trib__results {
         struct trib__sweep      **sweeps; /* owned, each on its own: addresses stay */
         size_t sweep_count;
         bool   is_complete;             /* false: interrupted, this is what was measured so far */
+        struct trib__finding *notes;    /* what the reader of a file saw in it, or took over from
+                                         * it; owned; by trib__results_note */
+        size_t note_count;
         /* Concluded. */
         struct trib__recommendation latency, production, batch;
         char   caution[TRIB__TEXT_BYTES]; /* why none of the three is to be relied on yet, or "" */
@@ -216,6 +237,7 @@ struct trib__results {
         /* Storage. */
         size_t sweep_capacity;
         size_t finding_capacity;
+        size_t note_capacity;
 };
 
 /* What: empty results: schema and tool set, complete, nothing measured.
@@ -261,6 +283,12 @@ TRIB_MUST_USE trib_status trib__results_conclude(struct trib__results *results, 
 TRIB_MUST_USE trib_status trib__results_add_finding(struct trib__results *results,
                                                     const struct trib__finding *finding,
                                                     trib_error *err);
+
+/* What: note a finding that belongs to what was measured: trib__results_conclude repeats it each
+ * time; beyond TRIB__FINDINGS_MAX it is dropped.
+ * Errors: TRIB_OUT_OF_MEMORY. */
+TRIB_MUST_USE trib_status trib__results_note(struct trib__results *results,
+                                             const struct trib__finding *note, trib_error *err);
 
 /* The sweep that advice is drawn from, or NULL: of the first thread sweep's workload, the policy
  * with the highest throughput. */

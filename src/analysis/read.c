@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/fault.h"
 
 struct content {
         char  *data;
@@ -54,7 +55,13 @@ static trib_status load(int fd, const char *path, struct content *content, trib_
                 if (!make_room(content))
                         return trib__fail(err, TRIB_OUT_OF_MEMORY, "%.120s: no memory to read it",
                                           path);
-                got = read(fd, content->data + content->size, content->capacity - content->size);
+                errno = EIO;
+                got = TRIB__FAULT(SYSTEM, "analysis.read")
+                              ? -1
+                              : read(fd, content->data + content->size,
+                                     TRIB__FAULT(SYSTEM, "analysis.read_short")
+                                             ? 1
+                                             : content->capacity - content->size);
                 if (got < 0 && errno == EINTR)
                         continue;
                 if (got < 0)
@@ -71,7 +78,9 @@ static trib_status load(int fd, const char *path, struct content *content, trib_
 
 static bool looks_like_json(const struct content *content)
 {
-        for (size_t i = 0; i < content->size; i++)
+        bool has_mark = content->size >= 3 && memcmp(content->data, "\xEF\xBB\xBF", 3) == 0;
+
+        for (size_t i = has_mark ? 3 : 0; i < content->size; i++)
                 if (memchr(" \t\r\n", content->data[i], 4) == NULL)
                         return content->data[i] == '{' || content->data[i] == '[';
         return false;
@@ -81,9 +90,11 @@ trib_status trib__read_file(const char *path, const struct trib__workload *workl
                             struct trib__results *results, trib_error *err)
 {
         struct content content = { NULL, 0, 0 };
-        int            fd = open(path, O_RDONLY | O_CLOEXEC);
         trib_status    status;
+        int            fd;
 
+        errno = EACCES;
+        fd = TRIB__FAULT(SYSTEM, "analysis.open") ? -1 : open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return fail_errno(err, path, "open");
         status = load(fd, path, &content, err);

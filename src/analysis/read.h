@@ -10,7 +10,7 @@
  * `p999_us`, `max_us`, `requests`, `errors` (each may be empty in a row), `sweep` (a number that
  * tells apart sweeps of the same workload; sizes may then be empty), `kind` (threads or sizes),
  * `policy`, `dtype`, `model`, `workload` (what in_features and so on describe; linear when absent).
- * Other columns are ignored. A cell may be quoted; commas may then be inside, quotes and line
+ * Other columns are ignored, which a finding says. A cell may be quoted; commas may then be inside, quotes and line
  * ends may not.
  *
  * A thread sweep says which workload it measured in a comment: "Linear 2048->1024, batch 32,
@@ -32,7 +32,7 @@
  * Ownership: results stays the caller's; unchanged on failure.
  * Threads: any, each on its own results.   Blocks: on the file.
  * Errors: TRIB_NOT_FOUND and TRIB_IO (the file), TRIB_OVERFLOW (too large), TRIB_MALFORMED (with
- * file, line and column), TRIB_INVALID_ARGUMENT (another device than an earlier file),
+ * file, line and field), TRIB_INVALID_ARGUMENT (another device than an earlier file),
  * TRIB_OUT_OF_MEMORY.   Since: 0.1 */
 TRIB_MUST_USE trib_status trib__read_file(const char *path, const struct trib__workload *workload,
                                           struct trib__results *results, trib_error *err);

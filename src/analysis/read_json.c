@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* read_json.c: our own JSON of schema 1, read back. Only what was measured is taken; conclusions
- * in the file are ignored and drawn anew. Keys that we do not know are ignored: more may be added.
+/* read_json.c: our own JSON of schema 1, read back. Only what was measured is taken, with the
+ * findings of the one who measured; conclusions in the file are ignored and drawn anew. Keys that we do not know are ignored: more may be added.
  * Every message names the place as a path, e.g. "sweeps[2].points[0].threads". Takes no lock. */
 #include <jansson.h>
 #include <math.h>
@@ -9,11 +9,17 @@
 #include <string.h>
 
 #include "analysis/analysis_priv.h"
+#include "analysis/audit_priv.h"
 #include "analysis/read.h"
+#include "base/alloc.h"
 #include "base/error.h"
+#include "base/fault.h"
 
 /* The largest whole number that a double and a JSON reader elsewhere both hold exactly. */
 #define WHOLE_MAX INT64_C(9007199254740991)
+
+/* The median in a file and that of its rounds differ by no more than digits that were cut. */
+#define ROUNDS_OFF 0.01
 
 struct reader {
         const struct trib__read_input *input;
@@ -261,6 +267,7 @@ static trib_status read_workload(struct reader *reader, json_t *sweep_object,
                                                  { "serial_steps",
                                                    &workload->serial_steps } };
         int64_t     range[2] = { 0, INT64_C(2147483647) };
+        size_t      length;
         json_t     *object;
         trib_status status = take_object(reader, sweep_object, "workload", &object);
 
@@ -268,6 +275,8 @@ static trib_status read_workload(struct reader *reader, json_t *sweep_object,
                 return status;
         if (object == NULL)
                 return refuse(reader, "workload", "expected an object, it is missing");
+        length = strlen(reader->path);
+        (void)snprintf(reader->path + length, sizeof(reader->path) - length, ".workload");
         status = take_text(reader, object, "kind", workload->kind, sizeof(workload->kind));
         if (status == TRIB_OK)
                 status = take_text(reader, object, "dtype", workload->dtype,
@@ -286,7 +295,33 @@ static trib_status read_workload(struct reader *reader, json_t *sweep_object,
         if (status == TRIB_OK)
                 status = take_numbers(reader, object, members,
                                       sizeof(members) / sizeof(members[0]));
+        reader->path[length] = '\0';
         return status;
+}
+
+/* Rounds are what was measured, so they win over a median that is not theirs. */
+static trib_status check_rounds(struct reader *reader, const struct trib__point *point)
+{
+        struct trib__finding_draft draft;
+        double                    *sorted, median, ci95[2], stated = point->ops_per_s;
+
+        if (point->round_count == 0 || stated <= 0)
+                return TRIB_OK;
+        sorted = trib__calloc("analysis.rounds", point->round_count, sizeof(*sorted));
+        if (sorted == NULL)
+                return trib__fail(reader->err, TRIB_OUT_OF_MEMORY, "results: no memory for rounds");
+        memcpy(sorted, point->rounds, point->round_count * sizeof(*sorted));
+        median = trib__rounds_median(sorted, point->round_count, ci95);
+        trib__free(sorted);
+        if (fabs(stated / median - 1) <= ROUNDS_OFF)
+                return TRIB_OK;
+        trib__finding_start(&draft, "rounds-mismatch", TRIB__SEVERITY_ERROR);
+        trib__text_add(&draft.text,
+                       "%s says %s ops/s, and the median of its %zu round%s is %s: the median is "
+                       "taken; one of the two was changed or is not of this point",
+                       reader->path, trib__grouped(stated).text, point->round_count,
+                       point->round_count == 1 ? "" : "s", trib__grouped(median).text);
+        return trib__results_note(reader->results, &draft.finding, reader->err);
 }
 
 static trib_status read_rounds(struct reader *reader, json_t *object, struct trib__point *point)
@@ -342,6 +377,7 @@ static trib_status read_point_numbers(struct reader *reader, json_t *object,
         const struct number_member latencies[] = { { "mean", &us->mean }, { "p50", &us->p50 },
                                                    { "p90", &us->p90 },   { "p99", &us->p99 },
                                                    { "p999", &us->p999 }, { "max", &us->max } };
+        size_t      length = strlen(reader->path);
         json_t     *latency;
         trib_status status = take_number(reader, object, "ops_per_s", &point->ops_per_s);
 
@@ -349,15 +385,21 @@ static trib_status read_point_numbers(struct reader *reader, json_t *object,
                 status = take_pair(reader, object, "ops_per_s_ci95", point->ops_per_s_ci95);
         if (status == TRIB_OK)
                 status = take_object(reader, object, "latency_us", &latency);
-        if (status == TRIB_OK && latency != NULL)
+        if (status == TRIB_OK && latency != NULL) {
+                (void)snprintf(reader->path + length, sizeof(reader->path) - length,
+                               ".latency_us");
                 status = take_numbers(reader, latency, latencies,
                                       sizeof(latencies) / sizeof(latencies[0]));
+                reader->path[length] = '\0';
+        }
         if (status == TRIB_OK)
                 status = take_count(reader, object, "requests", &point->requests);
         if (status == TRIB_OK)
                 status = take_count(reader, object, "errors", &point->errors);
         if (status == TRIB_OK)
                 status = read_rounds(reader, object, point);
+        if (status == TRIB_OK)
+                status = check_rounds(reader, point);
         return status == TRIB_OK ? read_shares(reader, object, point) : status;
 }
 
@@ -452,8 +494,66 @@ static trib_status read_sweep(struct reader *reader, json_t *object, size_t inde
         return status;
 }
 
+/* A finding's code: what no reader of ours would print otherwise is refused. */
+static bool is_code(const char *code)
+{
+        size_t length = strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+        return length > 0 && code[length] == '\0';
+}
+
+static trib_status read_finding(struct reader *reader, json_t *object)
+{
+        static const trib__severity severities[] = { TRIB__SEVERITY_INFO, TRIB__SEVERITY_WARNING,
+                                                     TRIB__SEVERITY_ERROR };
+        struct trib__finding finding = { .sweeps = { -1, -1 } };
+        char                 severity[16] = "";
+        size_t               i = 0;
+        trib_status          status;
+
+        if (!json_is_object(object))
+                return refuse(reader, "", "expected an object");
+        status = take_text(reader, object, "code", finding.code, sizeof(finding.code));
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "severity", severity, sizeof(severity));
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "text", finding.text, sizeof(finding.text));
+        if (status != TRIB_OK)
+                return status;
+        if (!is_code(finding.code))
+                return refuse(reader, "code", "expected small letters, digits and '-'");
+        while (i < 3 && strcmp(severity, trib__severity_name(severities[i])) != 0)
+                i++;
+        if (i == 3)
+                return refuse(reader, "severity", "expected \"info\", \"warning\" or \"error\"");
+        finding.severity = severities[i];
+        if (trib__finding_is_concluded(finding.code))
+                return TRIB_OK;
+        return trib__results_note(reader->results, &finding, reader->err);
+}
+
+/* What the one who measured found and no conclusion can find again. */
+static trib_status read_findings(struct reader *reader, json_t *root)
+{
+        json_t     *findings = json_object_get(root, "findings");
+        trib_status status = TRIB_OK;
+
+        reader->path[0] = '\0';
+        if (findings == NULL || json_is_null(findings))
+                return TRIB_OK;
+        if (!json_is_array(findings) || json_array_size(findings) > TRIB__FINDINGS_MAX)
+                return refuse(reader, "findings", "expected an array of at most %u findings",
+                              TRIB__FINDINGS_MAX);
+        for (size_t i = 0; i < json_array_size(findings) && status == TRIB_OK; i++) {
+                (void)snprintf(reader->path, sizeof(reader->path), "findings[%zu]", i);
+                status = read_finding(reader, json_array_get(findings, i));
+        }
+        return status;
+}
+
 static trib_status read_root(struct reader *reader, json_t *root)
 {
+        json_t     *complete = json_object_get(root, "complete");
         json_t     *sweeps = json_object_get(root, "sweeps");
         json_t     *schema = json_object_get(root, "schema");
         trib_status status;
@@ -467,7 +567,9 @@ static trib_status read_root(struct reader *reader, json_t *root)
             || json_array_size(sweeps) > TRIB__SWEEPS_MAX)
                 return refuse(reader, "sweeps", "expected an array of 1 to %u sweeps",
                               TRIB__SWEEPS_MAX);
-        reader->results->is_complete = !json_is_false(json_object_get(root, "complete"));
+        if (complete != NULL && !json_is_boolean(complete))
+                return refuse(reader, "complete", "expected true or false");
+        reader->results->is_complete = !json_is_false(complete);
         status = take_text(reader, root, "tool", reader->results->tool,
                            sizeof(reader->results->tool));
         if (status == TRIB_OK)
@@ -478,7 +580,7 @@ static trib_status read_root(struct reader *reader, json_t *root)
                 status = read_run(reader, root);
         for (size_t i = 0; i < json_array_size(sweeps) && status == TRIB_OK; i++)
                 status = read_sweep(reader, json_array_get(sweeps, i), i);
-        return status;
+        return status == TRIB_OK ? read_findings(reader, root) : status;
 }
 
 static bool has_facts(const struct trib__results *results)
@@ -507,7 +609,7 @@ static trib_status refuse_syntax(const struct trib__read_input *input, json_erro
         for (char *c = parsed->text; *c != '\0'; c++)
                 if ((unsigned char)*c < ' ' || (unsigned char)*c > 126)
                         *c = '?';
-        return trib__fail(err, TRIB_MALFORMED, "%.100s: line %d, column %d: %.100s", input->name,
+        return trib__fail(err, TRIB_MALFORMED, "%.100s: line %d, character %d: %.100s", input->name,
                           parsed->line, parsed->column, parsed->text);
 }
 
@@ -516,9 +618,22 @@ trib_status trib__read_json(const struct trib__read_input *input, struct trib__r
 {
         struct reader reader = { input, err, NULL, "" };
         json_error_t  parsed;
-        json_t       *root = json_loadb(input->data, input->size, JSON_REJECT_DUPLICATES, &parsed);
+        json_t       *root;
+        const char   *text = input->data;
+        size_t        size = input->size;
         trib_status   status;
 
+        if (TRIB__FAULT(LIBRARY, "analysis.json"))
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "%.100s: no memory to parse it",
+                                  input->name);
+        if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
+                text += 3;
+                size -= 3;
+        }
+        root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &parsed);
+        if (root == NULL && json_error_code(&parsed) == json_error_out_of_memory)
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "%.100s: no memory to parse it",
+                                  input->name);
         if (root == NULL)
                 return refuse_syntax(input, &parsed, err);
         status = trib__results_create(&reader.results, err);

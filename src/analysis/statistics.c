@@ -92,7 +92,8 @@ double trib__rounds_median(double *values, size_t count, double ci95[2])
 
 bool trib__point_has_ci(const struct trib__point *point)
 {
-        return point->ops_per_s_ci95[1] > 0;
+        return point->ops_per_s_ci95[1] > 0 && point->ops_per_s_ci95[0] <= point->ops_per_s
+               && point->ops_per_s <= point->ops_per_s_ci95[1];
 }
 
 bool trib__points_overlap(const struct trib__point *a, const struct trib__point *b)

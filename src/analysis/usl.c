@@ -176,28 +176,38 @@ static void guess(const struct problem *problem, double *p)
         p[KAPPA] = 0.001;
 }
 
-static void write_intervals(const struct problem *problem, const double *p, struct trib__fit *fit)
+/* Standard errors and intervals of the free parameters, from the Jacobian there. */
+static void write_intervals(const struct problem *problem, const bool *is_free, const double *p,
+                            struct trib__fit *fit)
 {
         struct normal normal;
-        double        t, variance;
+        double        a[PARAMETERS][PARAMETERS], t, variance;
+        int           index[PARAMETERS], n = 0;
 
         build_normal(problem, p, &normal);
-        for (int i = 0; i < PARAMETERS; i++)
-                fit->se[i] = fit->ci95[i][0] = fit->ci95[i][1] = (double)NAN;
-        if (problem->count <= PARAMETERS)
-                return;
-        variance = normal.sse / (double)(problem->count - PARAMETERS);
-        t = trib__student_t95(problem->count - PARAMETERS);
         for (int i = 0; i < PARAMETERS; i++) {
+                fit->se[i] = fit->ci95[i][0] = fit->ci95[i][1] = (double)NAN;
+                if (is_free[i])
+                        index[n++] = i;
+        }
+        if (problem->count <= (size_t)n)
+                return;
+        for (int i = 0; i < n; i++)
+                for (int j = 0; j < n; j++)
+                        a[i][j] = normal.a[index[i]][index[j]];
+        variance = normal.sse / (double)(problem->count - (size_t)n);
+        t = trib__student_t95(problem->count - (size_t)n);
+        for (int i = 0; i < n; i++) {
                 double unit[PARAMETERS] = { 0 }, column[PARAMETERS];
-                double size = i == LAMBDA ? problem->scale : 1;
+                int    at = index[i];
+                double size = at == LAMBDA ? problem->scale : 1;
 
                 unit[i] = 1;
-                if (!solve(normal.a, unit, PARAMETERS, column))
+                if (!solve(a, unit, n, column))
                         return;
-                fit->se[i] = sqrt(variance * fmax(column[i], 0)) * size;
-                fit->ci95[i][0] = fmax(p[i] * size - t * fit->se[i], 0);
-                fit->ci95[i][1] = p[i] * size + t * fit->se[i];
+                fit->se[at] = sqrt(variance * fmax(column[i], 0)) * size;
+                fit->ci95[at][0] = fmax(p[at] * size - t * fit->se[at], 0);
+                fit->ci95[at][1] = p[at] * size + t * fit->se[at];
         }
 }
 
@@ -223,6 +233,44 @@ static double peak_of(double sigma, double kappa)
         if (kappa < 1e-12)
                 return 0;
         return sigma < 1 ? fmax(sqrt((1 - sigma) / kappa), 1) : 1;
+}
+
+double trib__usl_fit_set(const struct trib__usl_point *points, size_t count, bool has_sigma,
+                         bool has_kappa, double parameters[3])
+{
+        const bool     is_free[PARAMETERS] = { true, has_sigma, has_kappa };
+        struct problem problem = { points, count, 0 };
+        double         start[PARAMETERS], sse;
+
+        for (size_t i = 0; i < count; i++)
+                problem.scale = fmax(problem.scale, points[i].ops_per_s);
+        guess(&problem, start);
+        for (int i = 0; i < PARAMETERS; i++)
+                parameters[i] = is_free[i] ? start[i] : 0;
+        sse = descend(&problem, is_free, parameters);
+        parameters[LAMBDA] *= problem.scale;
+        return isfinite(sse) && isfinite(parameters[LAMBDA])
+                       ? sse * problem.scale * problem.scale
+                       : (double)INFINITY;
+}
+
+void trib__usl_narrow(const struct trib__usl_point *points, size_t count, bool has_sigma,
+                      struct trib__fit *fit)
+{
+        const bool     is_free[PARAMETERS] = { true, has_sigma, false };
+        struct problem problem = { points, count, 0 };
+        double         p[PARAMETERS], sse;
+
+        sse = trib__usl_fit_set(points, count, has_sigma, false, p);
+        for (size_t i = 0; i < count; i++)
+                problem.scale = fmax(problem.scale, points[i].ops_per_s);
+        fit->lambda = p[LAMBDA];
+        fit->sigma = p[SIGMA];
+        fit->kappa = 0;
+        fit->peak_threads = 0;
+        p[LAMBDA] /= problem.scale;
+        fit->r2 = determination(&problem, sse / (problem.scale * problem.scale));
+        write_intervals(&problem, is_free, p, fit);
 }
 
 void trib__usl_fit(const struct trib__usl_point *points, size_t count, struct trib__fit *fit)
@@ -266,7 +314,7 @@ void trib__usl_fit(const struct trib__usl_point *points, size_t count, struct tr
         fit->kappa = best[KAPPA];
         fit->peak_threads = peak_of(fit->sigma, fit->kappa);
         fit->r2 = determination(&problem, best_sse);
-        write_intervals(&problem, best, fit);
+        write_intervals(&problem, sets[0], best, fit);
 }
 
 double trib__usl_throughput(const struct trib__fit *fit, double threads)

@@ -24,6 +24,17 @@ struct trib__usl_point {
  * Threads: any.   Blocks: no; at most some ms for the largest sweep. */
 void trib__usl_fit(const struct trib__usl_point *points, size_t count, struct trib__fit *fit);
 
+/* What: the same for a chosen set of free parameters, the others being 0 (lambda is always free):
+ * the weighted sum of squares at the optimum, INFINITY where there is none. `parameters` gets
+ * lambda, sigma, kappa. */
+double trib__usl_fit_set(const struct trib__usl_point *points, size_t count, bool has_sigma,
+                         bool has_kappa, double parameters[3]);
+
+/* What: turns a fit that is present into that of a simpler law, with kappa 0, and sigma 0 too if
+ * `has_sigma` is false; its intervals are those of the parameters that are left. */
+void trib__usl_narrow(const struct trib__usl_point *points, size_t count, bool has_sigma,
+                      struct trib__fit *fit);
+
 /* X(threads) of a fit. */
 double trib__usl_throughput(const struct trib__fit *fit, double threads);
 

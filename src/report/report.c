@@ -81,14 +81,13 @@ static trib_status write_stream(const struct trib__results *results,
 {
         trib_status status;
 
-        errno = 0;
         status = write_format(results, style, stream, err);
         if (status != TRIB_OK)
                 return status;
-        if (fflush(stream) != 0 || ferror(stream) || TRIB__FAULT("report.write")) {
-                errno = errno != 0 ? errno : EIO;
+        /* An error stays with the stream, whenever it was; what is in errno may be older. */
+        errno = EIO;
+        if (TRIB__FAULT(SYSTEM, "report.flush") || fflush(stream) != 0 || ferror(stream))
                 return fail_errno(err, name, "write");
-        }
         return TRIB_OK;
 }
 
@@ -110,7 +109,10 @@ struct beside {
 static trib_status open_direct(struct beside *beside, const char *path, trib_error *err)
 {
         beside->is_direct = true;
-        beside->fd = open(beside->target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        errno = EACCES;
+        beside->fd = TRIB__FAULT(SYSTEM, "report.direct")
+                             ? -1
+                             : open(beside->target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
         return beside->fd < 0 ? fail_errno(err, path, "write") : TRIB_OK;
 }
 
@@ -126,6 +128,7 @@ static trib_status open_beside(struct beside *beside, const char *path, trib_err
                 errno = path[0] == '\0' ? ENOENT : ENAMETOOLONG;
                 return fail_errno(err, path, "write");
         }
+        /* No site: where nothing is known about the target, creating the file tells why. */
         if (realpath(path, beside->target) == NULL)
                 memcpy(beside->target, path, strlen(path) + 1);
         is_old = stat(beside->target, &old) == 0;
@@ -135,7 +138,8 @@ static trib_status open_beside(struct beside *beside, const char *path, trib_err
         }
         if (is_old && !S_ISREG(old.st_mode))
                 return open_direct(beside, path, err);
-        if (is_old && access(beside->target, W_OK) != 0)
+        errno = EACCES;
+        if (is_old && (TRIB__FAULT(SYSTEM, "report.access") || access(beside->target, W_OK) != 0))
                 return fail_errno(err, path, "write");
         length = snprintf(beside->path, sizeof(beside->path), "%s.%ld.part", beside->target,
                           (long)getpid());
@@ -143,7 +147,10 @@ static trib_status open_beside(struct beside *beside, const char *path, trib_err
                 errno = ENAMETOOLONG;
                 return fail_errno(err, path, "write");
         }
-        beside->fd = open(beside->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        errno = EACCES;
+        beside->fd = TRIB__FAULT(SYSTEM, "report.create")
+                             ? -1
+                             : open(beside->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (beside->fd < 0)
                 return fail_errno(err, path, "write");
         if (is_old)
@@ -166,10 +173,12 @@ static void sync_folder(char *target)
 
         if (slash != NULL)
                 *(slash == target ? slash + 1 : slash) = '\0';
-        fd = open(slash != NULL ? target : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = TRIB__FAULT(SYSTEM, "report.folder")
+                     ? -1
+                     : open(slash != NULL ? target : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return;
-        (void)fsync(fd);
+        (void)fsync(fd); /* No site: see above. */
         (void)close(fd);
 }
 
@@ -181,49 +190,96 @@ struct content {
         size_t                           size;
 };
 
-static trib_status write_content(const struct content *content, FILE *stream, const char *name,
-                                 trib_error *err)
+/* The content as bytes in memory, so that it is known how many there are before the first is
+ * written. *held is to be freed. */
+static trib_status render(const struct content *content, struct content *rendered, char **held,
+                          trib_error *err)
 {
-        if (content->results != NULL)
-                return write_stream(content->results, content->style, stream, name, err);
-        errno = 0;
-        if (fwrite(content->bytes, 1, content->size, stream) != content->size
-            || fflush(stream) != 0 || TRIB__FAULT("report.write")) {
-                errno = errno != 0 ? errno : EIO;
-                return fail_errno(err, name, "write");
+        FILE       *stream;
+        trib_status status;
+
+        *held = NULL;
+        *rendered = *content;
+        if (content->results == NULL)
+                return TRIB_OK;
+        stream = TRIB__FAULT(ALLOCATION, "report.text") ? NULL
+                                                        : open_memstream(held, &rendered->size);
+        if (stream == NULL)
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "report: no memory for its text");
+        status = write_stream(content->results, content->style, stream, "the report", err);
+        /* Nothing but memory can be short here. */
+        if (fclose(stream) != 0 && status == TRIB_OK)
+                status = trib__fail(err, TRIB_OUT_OF_MEMORY, "report: no memory for its text");
+        rendered->bytes = *held;
+        return status;
+}
+
+/* Write all of it; on a failure say how much is missing. */
+static trib_status write_all(int fd, const struct content *content, const char *path,
+                             trib_error *err)
+{
+        size_t done = 0;
+
+        while (done < content->size) {
+                ssize_t put;
+
+                errno = ENOSPC;
+                put = TRIB__FAULT(SYSTEM, "report.write")
+                              ? -1
+                              : write(fd, (const char *)content->bytes + done,
+                                      TRIB__FAULT(SYSTEM, "report.write_short")
+                                              ? 1
+                                              : content->size - done);
+                if (put < 0 && errno != EINTR) {
+                        char text[96];
+
+                        return trib__fail(err, TRIB_IO,
+                                          "%.120s: cannot write: %s: %zu of %zu bytes are missing",
+                                          path, trib__errno_text(errno, text, sizeof(text)),
+                                          content->size - done, content->size);
+                }
+                done += put > 0 ? (size_t)put : 0;
         }
         return TRIB_OK;
 }
 
+/* Sync, close and rename; the descriptor is closed in any case. */
+static trib_status finish_beside(const struct beside *beside, trib_status status,
+                                 const char *path, trib_error *err)
+{
+        errno = EIO;
+        if (status == TRIB_OK && !beside->is_direct &&
+            (TRIB__FAULT(SYSTEM, "report.sync") || fsync(beside->fd) != 0))
+                status = fail_errno(err, path, "write");
+        errno = EIO;
+        if ((close(beside->fd) != 0 || TRIB__FAULT(SYSTEM, "report.close")) && status == TRIB_OK)
+                status = fail_errno(err, path, "write");
+        errno = EIO;
+        if (status == TRIB_OK && !beside->is_direct &&
+            (TRIB__FAULT(SYSTEM, "report.rename") || rename(beside->path, beside->target) != 0))
+                status = fail_errno(err, path, "replace");
+        return status;
+}
+
 static trib_status write_file(const struct content *content, const char *path, trib_error *err)
 {
-        struct beside beside;
-        FILE         *stream;
-        trib_status   status = open_beside(&beside, path, err);
+        struct content rendered;
+        struct beside  beside;
+        char          *held;
+        trib_status    status = render(content, &rendered, &held, err);
 
-        if (status != TRIB_OK)
-                return status;
-        stream = fdopen(beside.fd, "w");
-        if (stream == NULL) {
-                status = fail_errno(err, path, "write");
-                (void)close(beside.fd);
-                remove_beside(&beside);
-                return status;
+        if (status == TRIB_OK)
+                status = open_beside(&beside, path, err);
+        if (status == TRIB_OK) {
+                status = write_all(beside.fd, &rendered, path, err);
+                status = finish_beside(&beside, status, path, err);
+                if (status != TRIB_OK)
+                        remove_beside(&beside);
+                else if (!beside.is_direct)
+                        sync_folder(beside.target);
         }
-        status = write_content(content, stream, path, err);
-        if (status == TRIB_OK && !beside.is_direct && fsync(beside.fd) != 0)
-                status = fail_errno(err, path, "write");
-        if (fclose(stream) != 0 && status == TRIB_OK)
-                status = fail_errno(err, path, "write");
-        if (status == TRIB_OK && !beside.is_direct && rename(beside.path, beside.target) != 0)
-                status = fail_errno(err, path, "replace");
-        if (status != TRIB_OK) {
-                remove_beside(&beside);
-                return status;
-        }
-        if (!beside.is_direct)
-                sync_folder(beside.target);
-        return TRIB_OK;
+        free(held); /* of open_memstream */
+        return status;
 }
 
 trib_status trib__report_write_file(const struct trib__results *results,
@@ -235,13 +291,23 @@ trib_status trib__report_write_file(const struct trib__results *results,
         return write_file(&content, path, err);
 }
 
+static trib_status write_bytes(const struct content *content, FILE *stream, trib_error *err)
+{
+        errno = EIO;
+        if (TRIB__FAULT(SYSTEM, "report.flush") ||
+            fwrite(content->bytes, 1, content->size, stream) != content->size ||
+            fflush(stream) != 0)
+                return fail_errno(err, "the output", "write");
+        return TRIB_OK;
+}
+
 trib_status trib__report_write_bytes(const char *path, FILE *stream, const void *bytes,
                                      size_t size, trib_error *err)
 {
         struct content content = { NULL, NULL, bytes, size };
 
         if (path == NULL)
-                return write_content(&content, stream, "the output", err);
+                return write_bytes(&content, stream, err);
         return write_file(&content, path, err);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fault.h"
 #include "report/report_priv.h"
 
 /* 17 digits give a reader every double back exactly, and so the same conclusions to the digit. */
@@ -190,6 +191,10 @@ static void add_fit(struct writer *writer, json_t *object, const struct trib__fi
         set(writer, value, "kappa", number(fit->kappa));
         set(writer, value, "peak_threads", positive(fit->peak_threads));
         set(writer, value, "r2", number(fit->r2));
+        set(writer, value, "law", text(fit->law));
+        set(writer, value, "law_why", text(fit->law_why));
+        set(writer, value, "peak_ci95",
+            fit->peak_ci95[0] > 0 ? pair(writer, fit->peak_ci95) : json_null());
         for (int i = 0; i < 3; i++) {
                 set(writer, intervals, names[i], pair(writer, fit->ci95[i]));
                 set(writer, errors, names[i], number(fit->se[i]));
@@ -197,6 +202,29 @@ static void add_fit(struct writer *writer, json_t *object, const struct trib__fi
         set(writer, value, "ci95", intervals);
         set(writer, value, "standard_errors", errors);
         set(writer, object, "fit", value);
+}
+
+static void add_predictions(struct writer *writer, json_t *object,
+                            const struct trib__sweep *sweep)
+{
+        json_t *array = json_array();
+
+        for (unsigned i = 0; i < TRIB__PREDICTIONS; i++) {
+                const struct trib__prediction *prediction = &sweep->predictions[i];
+                json_t                        *value;
+
+                if (!(prediction->threads > 0))
+                        continue;
+                value = json_object();
+                set(writer, value, "threads", number(prediction->threads));
+                set(writer, value, "ops_per_s", number(prediction->ops_per_s));
+                set(writer, value, "ops_per_s_ci95",
+                    prediction->ci95[1] > 0 ? pair(writer, prediction->ci95) : json_null());
+                set(writer, value, "is_borne", json_boolean(prediction->is_borne));
+                set(writer, value, "why", text(prediction->why));
+                append(writer, array, value);
+        }
+        set(writer, object, "predictions", array);
 }
 
 static void add_baseline(struct writer *writer, json_t *object,
@@ -242,6 +270,7 @@ static json_t *sweep_of(struct writer *writer, const struct trib__sweep *sweep)
         set(writer, object, "points", points);
         add_baseline(writer, object, &sweep->baseline);
         add_fit(writer, object, &sweep->fit);
+        add_predictions(writer, object, sweep);
         set(writer, object, "saturation_threads",
             sweep->saturation_threads > 0 ? whole(sweep->saturation_threads) : json_null());
         append(writer, interval, whole(sweep->saturation_ci95[0]));
@@ -321,7 +350,7 @@ trib_status trib__report_json(const struct trib__results *results, FILE *stream,
         json_t       *root = root_of(&writer, results);
         trib_status   status = TRIB_OK;
 
-        if (root == NULL || writer.has_failed)
+        if (root == NULL || writer.has_failed || TRIB__FAULT(LIBRARY, "report.json"))
                 status = trib__fail(err, TRIB_OUT_OF_MEMORY, "report: no memory for the JSON");
         else if (json_dumpf(root, stream, JSON_STYLE) != 0 && !ferror(stream))
                 status = trib__fail(err, TRIB_OUT_OF_MEMORY, "report: no memory for the JSON");

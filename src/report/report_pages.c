@@ -237,7 +237,7 @@ static void print_title(const struct trib__sweep *sweep, const char *text,
 static void print_fit(const struct trib__sweep *sweep, const struct trib__sink *sink)
 {
         const struct trib__fit *fit = &sweep->fit;
-        char                    buffer[400];
+        char                    buffer[512];
         struct trib__text       text = trib__text_of(buffer, sizeof(buffer));
         unsigned                most = sweep->points[sweep->point_count - 1].threads;
 
@@ -245,18 +245,48 @@ static void print_fit(const struct trib__sweep *sweep, const struct trib__sink *
                 trib__sink_item(sink, "scaling law", fit->reason);
                 return;
         }
-        trib__text_add(&text, "one thread %s ops/s, contention sigma %.4f",
-                       trib__grouped(fit->lambda).text, fit->sigma);
+        trib__text_add(&text, "%s: one thread %s ops/s",
+                       strcmp(fit->law, "linear") == 0   ? "linear"
+                       : strcmp(fit->law, "amdahl") == 0 ? "Amdahl"
+                                                         : "USL",
+                       trib__grouped(fit->lambda).text);
+        if (fit->sigma > 0 || strcmp(fit->law, "linear") != 0)
+                trib__text_add(&text, ", contention sigma %.4f", fit->sigma);
         if (fit->ci95[1][1] >= 0)
                 trib__text_add(&text, " (95 %%: %.4f to %.4f)", fit->ci95[1][0], fit->ci95[1][1]);
-        trib__text_add(&text, ", coherency kappa %.5f", fit->kappa);
-        if (fit->ci95[2][1] >= 0)
+        if (strcmp(fit->law, "usl") == 0)
+                trib__text_add(&text, ", coherency kappa %.5f", fit->kappa);
+        if (strcmp(fit->law, "usl") == 0 && fit->ci95[2][1] >= 0)
                 trib__text_add(&text, " (%.5f to %.5f)", fit->ci95[2][0], fit->ci95[2][1]);
         trib__text_add(&text, ", r2 %.3f", fit->r2);
         if (fit->peak_threads > 0)
                 trib__text_add(&text, ", peak at %.1f threads%s", fit->peak_threads,
                                fit->peak_threads > most ? " (beyond what was measured)" : "");
+        trib__text_add(&text, "; %s", fit->law_why);
         trib__sink_item(sink, "scaling law", buffer);
+}
+
+static void print_predictions(const struct trib__sweep *sweep, const struct trib__sink *sink)
+{
+        char              buffer[512];
+        struct trib__text text = trib__text_of(buffer, sizeof(buffer));
+        int               count = 0;
+
+        for (unsigned i = 0; i < TRIB__PREDICTIONS; i++) {
+                const struct trib__prediction *prediction = &sweep->predictions[i];
+
+                if (!(prediction->threads > 0) || !(prediction->ci95[1] > 0))
+                        continue;
+                trib__text_add(&text, "%s%s ops/s at %.0f threads (95 %%: %s to %s)%s%s",
+                               count++ == 0 ? "" : "; ",
+                               trib__grouped(prediction->ops_per_s).text, prediction->threads,
+                               trib__grouped(prediction->ci95[0]).text,
+                               trib__grouped(prediction->ci95[1]).text,
+                               prediction->is_borne ? "" : ", not to be relied on: ",
+                               prediction->why);
+        }
+        if (count > 0)
+                trib__sink_item(sink, "prediction", buffer);
 }
 
 static void print_conclusions(const struct trib__sweep *sweep, const struct trib__sink *sink)
@@ -266,8 +296,12 @@ static void print_conclusions(const struct trib__sweep *sweep, const struct trib
 
         (void)fputc('\n', sink->stream);
         print_fit(sweep, sink);
-        trib__text_add(&text, "%s: the fewest that reach 95 %% of the highest throughput",
-                       trib__threads_text(sweep->saturation_threads).text);
+        print_predictions(sweep, sink);
+        if (sweep->saturation_threads > 0)
+                trib__text_add(&text, "%s: the fewest that reach 95 %% of the highest throughput",
+                               trib__threads_text(sweep->saturation_threads).text);
+        else
+                trib__text_add(&text, "not known");
         if (sweep->saturation_ci95[0] != sweep->saturation_ci95[1])
                 trib__text_add(&text, " (the intervals allow %u to %u)", sweep->saturation_ci95[0],
                                sweep->saturation_ci95[1]);

@@ -118,7 +118,7 @@ static void print_wrapped(const struct trib__sink *sink, size_t indent, const ch
                         (void)fputc(' ', sink->stream);
                         at++;
                 }
-                (void)fwrite(text, 1, length, sink->stream);
+                (void)fwrite(text, 1, length, sink->stream); /* No site: see the flush. */
                 at += length;
                 text += length + strspn(text + length, " ");
         }
