@@ -157,6 +157,11 @@ struct trib__backend {
          * After the value is reached, by the thread that leases the queue, before its next
          * request. On a device that was lost: TRIB_DEVICE_LOST for what never ran. */
         trib_status (*result)(trib__queue *queue, uint64_t value, trib_error *err);
+        /* The first failure that submission did not tell among the works with values above `since`
+         * up to `value`, which is reached; or TRIB_OK. Any thread, also later: the last 8 failures
+         * of a queue are remembered. Does not block on the device. */
+        trib_status (*failure)(trib__queue *queue, uint64_t since, uint64_t value,
+                               trib_error *err);
 
         /* Measure the limits for about `milliseconds`. One thread at a time; blocks. */
         trib_status (*peaks)(trib__device *device, uint32_t milliseconds,

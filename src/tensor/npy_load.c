@@ -35,16 +35,14 @@ static trib_status open_source(struct source *file, trib_error *err)
 {
         struct stat status;
 
-        if (TRIB__FAULT("npy.open")) {
-                errno = EACCES;
-                file->descriptor = -1;
-        } else {
-                /* Non-blocking, so that a pipe of that name is refused and not waited for. */
-                file->descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        }
+        errno = EACCES;
+        /* Non-blocking, so that a pipe of that name is refused and not waited for. */
+        file->descriptor = TRIB__FAULT(SYSTEM, "npy.open")
+                                   ? -1
+                                   : open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (file->descriptor < 0)
                 return fail_io(file, "open", errno, err);
-        if (TRIB__FAULT("npy.stat") || fstat(file->descriptor, &status) != 0)
+        if (TRIB__FAULT(SYSTEM, "npy.stat") || fstat(file->descriptor, &status) != 0)
                 return fail_io(file, "examine", EIO, err);
         if (!S_ISREG(status.st_mode))
                 return trib__fail(err, TRIB_IO, "cannot read %s: it is no regular file",
@@ -61,9 +59,10 @@ static trib_status read_bytes(struct source *file, void *out, size_t bytes, trib
                 ssize_t got;
 
                 errno = EIO;
-                got = TRIB__FAULT("npy.read")
+                got = TRIB__FAULT(SYSTEM, "npy.read")
                               ? -1
-                              : read(file->descriptor, (char *)out + done, bytes - done);
+                              : read(file->descriptor, (char *)out + done,
+                                     TRIB__FAULT(SYSTEM, "npy.read_short") ? 1 : bytes - done);
                 if (got < 0 && errno == EINTR)
                         continue;
                 if (got < 0)

@@ -42,7 +42,7 @@ static trib_status draft_open(struct draft *draft, trib_error *err)
                                ".trib-%016llx.tmp",
                                (unsigned long long)(seed + (uint64_t)attempt));
                 errno = EACCES;
-                draft->descriptor = TRIB__FAULT("npy.create")
+                draft->descriptor = TRIB__FAULT(SYSTEM, "npy.create")
                                             ? -1
                                             : open(draft->path,
                                                    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -63,13 +63,21 @@ static trib_status draft_write(struct draft *draft, const void *data, size_t byt
                 ssize_t put;
 
                 errno = ENOSPC;
-                put = TRIB__FAULT("npy.write") ? -1
-                                               : write(draft->descriptor,
-                                                       (const char *)data + done, bytes - done);
+                put = TRIB__FAULT(SYSTEM, "npy.write")
+                              ? -1
+                              : write(draft->descriptor, (const char *)data + done,
+                                      TRIB__FAULT(SYSTEM, "npy.write_short") ? 1 : bytes - done);
                 if (put < 0 && errno == EINTR)
                         continue;
-                if (put < 0)
-                        return fail_io(draft, "write", errno, err);
+                if (put < 0) {
+                        char text[64];
+
+                        return trib__fail(err, TRIB_IO,
+                                          "cannot write %s: %s: %zu of %zu bytes are missing",
+                                          draft->target,
+                                          trib__errno_text(errno, text, sizeof(text)),
+                                          bytes - done, bytes);
+                }
                 done += (size_t)put;
         }
         return TRIB_OK;
@@ -82,20 +90,22 @@ static trib_status draft_finish(struct draft *draft, trib_error *err)
         int folder;
 
         errno = EIO;
-        if (TRIB__FAULT("npy.sync") || fsync(descriptor) != 0)
+        if (TRIB__FAULT(SYSTEM, "npy.sync") || fsync(descriptor) != 0)
                 return fail_io(draft, "write", errno, err);
         draft->descriptor = -1;
-        if (close(descriptor) != 0)
+        if (close(descriptor) != 0 || TRIB__FAULT(SYSTEM, "npy.close"))
                 return fail_io(draft, "write", errno, err);
         errno = EIO;
-        if (TRIB__FAULT("npy.rename") || rename(draft->path, draft->target) != 0)
+        if (TRIB__FAULT(SYSTEM, "npy.rename") || rename(draft->path, draft->target) != 0)
                 return fail_io(draft, "rename the new file to", errno, err);
         /* The file is whole and in its place. That its name outlives a power cut needs the
          * folder's own sync, which not every file system offers: so without a complaint. */
         memcpy(draft->path + draft->folder_bytes, ".", 2);
-        folder = open(draft->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        folder = TRIB__FAULT(SYSTEM, "npy.folder")
+                         ? -1
+                         : open(draft->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (folder >= 0) {
-                (void)fsync(folder);
+                (void)fsync(folder); /* No site: see above. */
                 (void)close(folder);
         }
         return TRIB_OK;
@@ -135,6 +145,7 @@ static trib_status check_target(const char *path, trib_error *err)
 {
         struct stat status;
 
+        /* No site: when nothing is known about the target, creating the file will tell. */
         if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
                 return trib__fail(err, TRIB_IO, "cannot write %s: it is no regular file", path);
         return TRIB_OK;

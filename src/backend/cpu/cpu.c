@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/machine.h"
+#include "base/trace.h"
 
 static void describe(char *text, uint32_t size)
 {
@@ -63,9 +64,11 @@ static trib_status cpu_open(const char *which, trib__device **out,
         if (strcmp(which, "0") != 0)
                 return trib__fail(err, TRIB_NOT_FOUND,
                                   "no device is named 'cpu:%.32s': the CPU is cpu:0", which);
-        device = trib__calloc("cpu.open", 1, sizeof(*device));
+        if (TRIB__FAULT(DEVICE, "cpu.open"))
+                return trib__fail(err, TRIB_DEVICE_ERROR, "the device cpu:0 does not open");
+        device = trib__calloc("cpu.device", 1, sizeof(*device));
         if (device == NULL)
-                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for a device");
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for the device cpu:0");
         memset(caps, 0, sizeof(*caps));
         device->n_cores = trib__cpu_count();
         status = trib__onednn_open(&device->onednn, &why);
@@ -97,9 +100,9 @@ static void cpu_close(trib__device *device)
 static trib_status cpu_alloc(trib__device *device, uint64_t bytes, void **out, trib_error *err)
 {
         (void)device;
-        *out = bytes <= SIZE_MAX / 2
-                       ? trib__aligned("cpu.alloc", TRIB__SLAB_ALIGNMENT, (size_t)bytes)
-                       : NULL;
+        *out = bytes > SIZE_MAX / 2 || TRIB__FAULT(DEVICE, "cpu.alloc")
+                       ? NULL
+                       : trib__raw_region(TRIB__SLAB_ALIGNMENT, (size_t)bytes);
         if (*out == NULL)
                 return trib__fail(err, TRIB_OUT_OF_MEMORY, "the host has no %llu bytes",
                                   (unsigned long long)bytes);
@@ -109,18 +112,20 @@ static trib_status cpu_alloc(trib__device *device, uint64_t bytes, void **out, t
 static void cpu_free(trib__device *device, void *memory, uint64_t bytes)
 {
         (void)device;
-        (void)bytes;
-        trib__free(memory);
+        trib__free_region(memory, (size_t)bytes);
 }
 
 static trib_status cpu_queue_create(trib__device *device, uint32_t index, trib__queue **out,
                                     trib_error *err)
 {
-        trib__queue *queue = trib__aligned("cpu.queue", TRIB__CACHE_LINE, sizeof(*queue));
+        trib__queue *queue;
 
         *out = NULL;
+        if (TRIB__FAULT(DEVICE, "cpu.queue_create"))
+                return trib__fail(err, TRIB_DEVICE_ERROR, "queue %u could not be made", index);
+        queue = trib__aligned("cpu.queue", TRIB__CACHE_LINE, sizeof(*queue));
         if (queue == NULL)
-                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for a queue");
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for queue %u", index);
         memset(queue, 0, sizeof(*queue));
         queue->device = device;
         queue->index = index;
@@ -141,7 +146,9 @@ static trib_status bind(trib__queue *queue, trib__program *program, trib_error *
 
         execs = trib__calloc("cpu.bind", program->n_steps, sizeof(struct trib__onednn_exec *));
         if (execs == NULL)
-                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory to bind a program");
+                return trib__fail(err, TRIB_OUT_OF_MEMORY,
+                                  "no memory to bind a program of %u steps to queue %u",
+                                  program->n_steps, queue->index);
         for (uint32_t i = 0; status == TRIB_OK && i < program->n_steps; i++) {
                 if (program->steps[i].prim != NULL)
                         status = trib__onednn_exec_create(program->steps[i].prim, &execs[i],
@@ -193,8 +200,10 @@ static trib_status cpu_launch(trib__queue *queue, trib__program *program,
         trib_status status = TRIB_OK;
         int         previous = 0;
 
-        if (TRIB__FAULT("cpu.launch"))
-                status = trib__fail(err, TRIB_DEVICE_ERROR, "the launch failed");
+        TRIB__TRACE(LAUNCHED, queue, value);
+        if (TRIB__FAULT(DEVICE, "cpu.launch"))
+                status = trib__fail(err, TRIB_DEVICE_ERROR, "queue %u: launch %llu failed",
+                                    queue->index, (unsigned long long)value);
         if (status == TRIB_OK && program->has_prims && program->execs[queue->index] == NULL)
                 status = bind(queue, program, err);
         if (program->has_prims)
@@ -203,6 +212,7 @@ static trib_status cpu_launch(trib__queue *queue, trib__program *program,
                 status = run_step(queue, program, i, args, err);
         if (program->has_prims)
                 trib__onednn_leave(program->onednn, previous);
+        TRIB__TRACE(COMPLETED, queue, value);
         /* Release: pairs with the acquire in cpu_completed; the outputs are written. */
         trib__store_release_u64(&queue->timeline, value);
         return status;
@@ -213,10 +223,14 @@ static trib_status cpu_copy(trib__queue *queue, void *target, const void *source
 {
         trib_status status = TRIB_OK;
 
-        if (TRIB__FAULT("cpu.copy"))
-                status = trib__fail(err, TRIB_DEVICE_ERROR, "the copy failed");
+        TRIB__TRACE(LAUNCHED, queue, value);
+        if (TRIB__FAULT(DEVICE, "cpu.copy"))
+                status = trib__fail(err, TRIB_DEVICE_ERROR,
+                                    "queue %u: copy %llu of %llu bytes failed", queue->index,
+                                    (unsigned long long)value, (unsigned long long)bytes);
         else
                 memmove(target, source, (size_t)bytes);
+        TRIB__TRACE(COMPLETED, queue, value);
         /* Release: pairs with the acquire in cpu_completed; the bytes are written. */
         trib__store_release_u64(&queue->timeline, value);
         return status;
@@ -255,6 +269,14 @@ static trib_status cpu_result(trib__queue *queue, uint64_t value, trib_error *er
         return TRIB_OK;
 }
 
+static trib_status cpu_failure(trib__queue *queue, uint64_t since, uint64_t value,
+                               trib_error *err)
+{
+        /* As above. */
+        (void)since;
+        return cpu_result(queue, value, err);
+}
+
 const struct trib__backend trib__cpu_backend = {
         .size = sizeof(struct trib__backend),
         .abi = TRIB__BACKEND_ABI,
@@ -277,5 +299,6 @@ const struct trib__backend trib__cpu_backend = {
         .completed = cpu_completed,
         .park = cpu_park,
         .result = cpu_result,
+        .failure = cpu_failure,
         .peaks = trib__cpu_measure_peaks,
 };

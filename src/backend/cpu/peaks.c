@@ -171,11 +171,13 @@ static trib_status submit_empty(struct runner *runner, uint64_t *units)
         trib_status               status;
 
         memset(&empty, 0, sizeof(empty));
-        status = trib__cpu_backend.queue_create(runner->device, 0, &queue, NULL);
+        status = trib__cpu_backend.queue_create(runner->device, 0, &queue,
+                                                    &runner->failure);
         end = begin_work(runner);
         while (status == TRIB_OK && trib__now() < end) {
                 for (uint32_t i = 0; status == TRIB_OK && i < 100; i++)
-                        status = trib__cpu_backend.launch(queue, &empty, &args, ++*units, NULL);
+                        status = trib__cpu_backend.launch(queue, &empty, &args, ++*units,
+                                                              &runner->failure);
         }
         trib__cpu_backend.queue_destroy(queue);
         return status;
@@ -198,6 +200,9 @@ static void run(void *argument)
                 runner->status = multiply(runner, &units);
         else
                 runner->status = multiply_plainly(runner, &units);
+        /* What failed without a word was an allocation. */
+        if (runner->status != TRIB_OK && runner->failure.message[0] == '\0')
+                (void)trib__fail(&runner->failure, runner->status, "no memory for its data");
         /* `sum` takes part so that the reads cannot be left out. */
         if (units > 0)
                 runner->rate = (double)units * 1e9 / (double)(trib__now() - runner->begin) +

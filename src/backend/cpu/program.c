@@ -287,13 +287,17 @@ trib_status trib__cpu_compile(trib__device *device, const struct trib__compile_p
             (device->onednn == NULL || !trib__onednn_info(device->onednn)->has_bf16))
                 return trib__fail(err, TRIB_UNSUPPORTED,
                                   "medium precision needs oneDNN and bf16 instructions");
+        if (TRIB__FAULT(DEVICE, "cpu.compile"))
+                return trib__fail(err, TRIB_DEVICE_ERROR,
+                                  "the device did not compile a plan of %u steps", plan->n_steps);
         program = trib__calloc("cpu.program", 1, sizeof(*program));
         if (program != NULL)
                 program->steps = trib__calloc("cpu.steps", plan->n_steps,
                                               sizeof(*program->steps));
         if (program == NULL || program->steps == NULL) {
                 trib__free(program);
-                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for a program");
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for a program of %u steps",
+                                  plan->n_steps);
         }
         program->plan = plan;
         program->constants = params->constants;

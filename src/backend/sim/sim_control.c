@@ -21,6 +21,30 @@ static uint32_t pick_locked(trib__device *device, uint32_t count) TRIB__REQUIRES
         return device->options.is_reordered ? trib__random_below(&device->random, count) : 0;
 }
 
+/* The queue that the last event raised, if somebody waits for it. */
+static trib__queue *take_raised_locked(trib__device *device) TRIB__REQUIRES(device->mutex)
+{
+        trib__queue *queue = device->raised;
+
+        device->raised = NULL;
+        return queue;
+}
+
+/* Run an event, then let the mutex go for those who waited for it. */
+static void run_locked(trib__device *device, const struct trib__sim_candidate *candidate)
+        TRIB__REQUIRES(device->mutex)
+{
+        trib__queue *raised;
+
+        trib__sim_run_locked(device, candidate);
+        raised = take_raised_locked(device);
+        if (raised == NULL)
+                return;
+        trib__unlock(&device->mutex);
+        trib__sim_wake(raised);
+        trib__lock(&device->mutex);
+}
+
 void trib__sim_thread_main(void *argument)
 {
         trib__device              *device = argument;
@@ -32,7 +56,7 @@ void trib__sim_thread_main(void *argument)
                 uint32_t due = count == 0 ? 0 : count_due(candidates, count, trib__now());
 
                 if (due != 0)
-                        trib__sim_run_locked(device, &candidates[pick_locked(device, due)]);
+                        run_locked(device, &candidates[pick_locked(device, due)]);
                 else
                         (void)trib__cond_wait(&device->work, &device->mutex,
                                               count != 0 ? candidates[0].time : TRIB__NEVER);
@@ -71,7 +95,7 @@ static bool run_one_locked(trib__device *device, uint64_t limit, const uint32_t 
         chosen = index != NULL ? *index : pick_locked(device, due);
         if (out != NULL)
                 trib__sim_describe(&candidates[chosen], out);
-        trib__sim_run_locked(device, &candidates[chosen]);
+        run_locked(device, &candidates[chosen]);
         return true;
 }
 
@@ -251,10 +275,14 @@ static bool has_computing_locked(trib__device *device) TRIB__REQUIRES(device->mu
 void trib__sim_lose(trib__device *device)
 {
         trib__lock(&device->mutex);
-        device->is_lost = true;
+        /* SeqCst: before the wakes below; pairs with trib__sim_park. */
+        trib__store_seqcst_u32(&device->lost, 1);
         while (has_computing_locked(device))
                 (void)trib__cond_wait(&device->idle, &device->mutex, TRIB__NEVER);
-        for (uint32_t i = 0; i < device->n_queues; i++)
-                trib__broadcast(&device->queues[i]->raised);
+        for (uint32_t i = 0; i < device->n_queues; i++) {
+                /* SeqCst: behind the mark; pairs with the load in trib__sim_park. */
+                (void)trib__fetch_add_seqcst_u32(&device->queues[i]->raises, 1);
+                trib__sim_wake(device->queues[i]);
+        }
         trib__unlock(&device->mutex);
 }

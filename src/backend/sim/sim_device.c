@@ -90,6 +90,9 @@ static trib_status sim_open(const char *which, trib__device **out,
         status = trib__sim_options_read(which, &options, err);
         if (status != TRIB_OK)
                 return status;
+        if (TRIB__FAULT(DEVICE, "sim.open"))
+                return trib__fail(err, TRIB_DEVICE_ERROR, "the device sim:%.64s does not open",
+                                  which);
         device = trib__calloc("sim.device", 1, sizeof(*device));
         if (device == NULL)
                 return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for a simulated device");
@@ -151,7 +154,8 @@ static trib_status sim_alloc(trib__device *device, uint64_t bytes, void **out, t
                                   "the simulated device has %" PRIu64
                                   " bytes, and %" PRIu64 " more do not fit",
                                   device->options.memory_bytes, bytes);
-        *out = trib__aligned("sim.alloc", TRIB__SLAB_ALIGNMENT, bytes);
+        *out = TRIB__FAULT(DEVICE, "sim.alloc") ? NULL
+                                                : trib__raw_region(TRIB__SLAB_ALIGNMENT, bytes);
         if (*out == NULL) {
                 unreserve(device, bytes);
                 return trib__fail(err, TRIB_OUT_OF_MEMORY,
@@ -167,7 +171,7 @@ static void sim_free(trib__device *device, void *memory, uint64_t bytes)
         if (memory == NULL)
                 return;
         POISON(memory, bytes);
-        trib__free(memory);
+        trib__free_region(memory, bytes);
         unreserve(device, bytes);
 }
 
@@ -175,9 +179,9 @@ static trib_status sim_alloc_host(trib__device *device, uint64_t bytes, void **o
                                   trib_error *err)
 {
         (void)device;
-        *out = bytes > SIZE_MAX / 2
+        *out = bytes > SIZE_MAX / 2 || TRIB__FAULT(DEVICE, "sim.alloc_host")
                        ? NULL
-                       : trib__aligned("sim.alloc_host", TRIB__SLAB_ALIGNMENT, bytes);
+                       : trib__raw_region(TRIB__SLAB_ALIGNMENT, bytes);
         if (*out == NULL)
                 return trib__fail(err, TRIB_OUT_OF_MEMORY,
                                   "no host memory for %" PRIu64 " bytes", bytes);
@@ -191,7 +195,7 @@ static void sim_free_host(trib__device *device, void *memory, uint64_t bytes)
         if (memory == NULL)
                 return;
         POISON(memory, bytes);
-        trib__free(memory);
+        trib__free_region(memory, bytes);
 }
 
 /* What the time model allows; nothing needs to be measured. */
@@ -233,5 +237,6 @@ const struct trib__backend trib__sim_backend = {
         .completed = trib__sim_completed,
         .park = trib__sim_park,
         .result = trib__sim_result,
+        .failure = trib__sim_failure,
         .peaks = sim_peaks,
 };

@@ -13,7 +13,9 @@
  * executor: runs one piece of a launch at a time; `queues` of them. One copy engine runs copies.
  * shadow:   where a piece's output is made at its start, before its end writes it out.
  *
- * Everything below is under the device's mutex unless it says otherwise. While an item's
+ * Everything below is under the device's mutex unless it says otherwise; atomic words are written
+ * under it, and read without it by those who wait, so that a request takes it once, to submit.
+ * While an item's
  * is_computing is set, one thread works on it (its shadow, and the memory that it names) without
  * the mutex, and nobody else touches the item. */
 #ifndef TRIB_BACKEND_SIM_PRIV_H
@@ -105,6 +107,7 @@ struct trib__queue {
         struct trib__sim_item *head;
         struct trib__sim_item *tail;
         struct trib__sim_item *spare;  /* finished items, to be used again              */
+        trib__atomic_ptr       handy;  /* one more; swapped without the mutex           */
         uint64_t               done;   /* value of the last work that ended             */
         uint64_t               ready;  /* when the head may start                       */
         uint64_t               end;    /* when the running piece ends                   */
@@ -113,18 +116,20 @@ struct trib__queue {
         bool                   has_serial; /* the running piece has the serial unit     */
         bool                   is_computing;
         bool                   is_hung;
-        uint32_t               parked;
-        struct trib__cond      raised;
-        uint32_t               n_failures; /* ever; the ring holds the last ones        */
+        trib__atomic_u32       n_failures; /* ever; the ring holds the last ones        */
         struct failure {
                 uint64_t    value;
                 trib_status status;
+                bool        is_told; /* by the submission itself                         */
                 char        message[TRIB_ERROR_TEXT_BYTES];
         } failures[TRIB__SIM_MAX_FAILURES];
 
-        /* Atomic, alone on its line; written under the mutex, polled by waiters. */
+        /* Alone on their line. Those who wait count themselves in `parked`, then look at the
+         * timeline, then sleep on `raises`; who raises looks at `parked` afterwards. */
         _Alignas(TRIB__CACHE_LINE) trib__atomic_u64 timeline;
-        char                                        padding[TRIB__CACHE_LINE - 8];
+        trib__atomic_u32                            parked; /* written by those who wait */
+        trib__atomic_u32                            raises;
+        char                                        padding[TRIB__CACHE_LINE - 16];
 };
 
 /* Something that one piece at a time has: an executor, the copy engine, the serial unit. */
@@ -148,14 +153,15 @@ struct trib__device {
         struct trib__cond        idle;   /* nothing computes on some queue any more     */
 
         /* Under mutex. */
+        trib__atomic_u32          lost; /* 1: for good                                  */
         bool                      is_closing;
-        bool                      is_lost;
         bool                      is_driven; /* a thread runs an event                  */
         uint32_t                  n_queues;
         trib__queue              *queues[TRIB__SIM_MAX_QUEUES]; /* in order of creation */
         uint64_t                  clock;     /* virtual time                            */
         uint64_t                  works;
         uint64_t                  submission_free;
+        trib__queue              *raised; /* by the last event: its waiters still sleep  */
         uint64_t                  memory_used;
         struct trib__random       random;
         struct trib__sim_unit     executors[TRIB__SIM_MAX_QUEUES];
@@ -181,14 +187,21 @@ uint32_t trib__sim_candidates_locked(trib__device *device, struct trib__sim_cand
         TRIB__REQUIRES(device->mutex);
 void trib__sim_describe(const struct trib__sim_candidate *candidate,
                         struct trib__sim_event *out);
-/* Run one; gives the mutex back while it computes. */
+/* Run one; gives the mutex back while it computes. The caller wakes those who wait for
+ * device->raised. */
 void trib__sim_run_locked(trib__device *device, const struct trib__sim_candidate *candidate)
         TRIB__REQUIRES(device->mutex);
 /* Drop waits at the head of a queue that are over. */
 void trib__sim_settle_locked(trib__device *device, trib__queue *queue)
         TRIB__REQUIRES(device->mutex);
-/* Raise a queue's timeline, at a time, and let those go on that wait for it. */
-void trib__sim_raise_locked(trib__device *device, trib__queue *queue, uint64_t value,
+bool trib__sim_is_lost(const trib__device *device);
+/* Wake those who wait for the queue. Only the queue's address is used, which may be gone by then:
+ * whoever saw the value need not have slept, and may have closed the device since. */
+void trib__sim_wake(trib__queue *queue);
+/* Raise a queue's timeline, at a time, and let other queues go on that wait for it. True if
+ * somebody may sleep until then: the caller wakes them, without the mutex where it can, because
+ * the kernel may give the processor to whom it wakes. */
+bool trib__sim_raise_locked(trib__device *device, trib__queue *queue, uint64_t value,
                             uint64_t time) TRIB__REQUIRES(device->mutex);
 void trib__sim_record_locked(trib__device *device, trib__queue *queue, uint64_t value,
                              trib_status status, const char *message)
@@ -221,6 +234,8 @@ uint64_t    trib__sim_completed(trib__queue *queue);
 trib_status trib__sim_park(trib__queue *queue, uint64_t value, uint64_t deadline,
                            trib_error *err);
 trib_status trib__sim_result(trib__queue *queue, uint64_t value, trib_error *err);
+trib_status trib__sim_failure(trib__queue *queue, uint64_t since, uint64_t value,
+                              trib_error *err);
 
 /* sim_control.c */
 void trib__sim_thread_main(void *device);

@@ -91,6 +91,9 @@ trib_status trib__sim_compile(trib__device *device, const struct trib__compile_p
             __builtin_add_overflow(bytes, sizeof(*program), &bytes))
                 return trib__fail(err, TRIB_OVERFLOW, "a plan of %u steps does not fit",
                                   plan->n_steps);
+        if (TRIB__FAULT(DEVICE, "sim.compile"))
+                return trib__fail(err, TRIB_DEVICE_ERROR,
+                                  "the device did not compile a plan of %u steps", plan->n_steps);
         program = trib__calloc("sim.program", 1, bytes);
         if (program == NULL)
                 return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for a program of %u steps",

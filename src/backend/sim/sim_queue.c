@@ -7,46 +7,41 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/trace.h"
 
 trib_status trib__sim_queue_create(trib__device *device, uint32_t index, trib__queue **out,
                                    trib_error *err)
 {
         trib__queue *queue;
-        trib_status  status;
+        trib_status  status = TRIB_OK;
 
         *out = NULL;
         if (index >= TRIB__SIM_MAX_QUEUES)
                 return trib__fail(err, TRIB_INVALID_ARGUMENT,
                                   "queue index is %u, must be below %d", index,
                                   TRIB__SIM_MAX_QUEUES);
+        if (TRIB__FAULT(DEVICE, "sim.queue_create"))
+                return trib__fail(err, TRIB_DEVICE_ERROR, "queue %u could not be made", index);
         queue = trib__aligned("sim.queue", TRIB__CACHE_LINE, sizeof(*queue));
         if (queue == NULL)
-                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for a queue");
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for queue %u", index);
         memset(queue, 0, sizeof(*queue));
         queue->device = device;
         queue->index = index;
         queue->executor = TRIB__SIM_NONE;
-        status = trib__cond_init(&queue->raised, err);
-        if (status != TRIB_OK)
-                goto fail_cond;
         trib__lock(&device->mutex);
         if (device->n_queues == TRIB__SIM_MAX_QUEUES)
                 status = trib__fail(err, TRIB_NO_STREAM, "the simulated device has %d queues",
                                     TRIB__SIM_MAX_QUEUES);
-        else if (device->is_lost)
+        else if (trib__sim_is_lost(device))
                 status = trib__fail(err, TRIB_DEVICE_LOST, "the simulated device is lost");
         else
                 device->queues[device->n_queues++] = queue;
         trib__unlock(&device->mutex);
-        if (status != TRIB_OK)
-                goto fail_enter;
-        *out = queue;
-        return TRIB_OK;
-
-fail_enter:
-        trib__cond_destroy(&queue->raised);
-fail_cond:
-        trib__free(queue);
+        if (status == TRIB_OK)
+                *out = queue;
+        else
+                trib__free(queue);
         return status;
 }
 
@@ -81,7 +76,8 @@ static void remove_queue_locked(trib__device *device, trib__queue *queue)
         for (; at < device->n_queues; at++)
                 device->queues[at] = device->queues[at + 1];
         /* Nobody waits for ever for a queue that is gone. */
-        trib__sim_raise_locked(device, queue, UINT64_MAX, trib__sim_clock_locked(device));
+        if (trib__sim_raise_locked(device, queue, UINT64_MAX, trib__sim_clock_locked(device)))
+                trib__sim_wake(queue);
         trib__signal(&device->work);
 }
 
@@ -97,7 +93,8 @@ void trib__sim_queue_destroy(trib__queue *queue)
         trib__unlock(&device->mutex);
         free_items(queue->head);
         free_items(queue->spare);
-        trib__cond_destroy(&queue->raised);
+        /* Relaxed: nobody else has the queue any more. */
+        free_item(trib__load_relaxed_ptr(&queue->handy));
         trib__free(queue);
 }
 
@@ -109,6 +106,10 @@ static struct trib__sim_item *take_spare(trib__queue *queue)
         trib__device          *device = queue->device;
         struct trib__sim_item *item;
 
+        /* AcqRel: pairs with the exchange where items end: their last use is over. */
+        item = trib__exchange_acqrel_ptr(&queue->handy, NULL);
+        if (item != NULL)
+                return item;
         trib__lock(&device->mutex);
         item = queue->spare;
         if (item != NULL)
@@ -156,26 +157,27 @@ static struct trib__sim_item *make_item(trib__queue *queue, uint32_t addresses, 
         return item;
 }
 
-static void fail_item(trib__device *device, struct trib__sim_item *item)
+static void fail_item(const trib__queue *queue, struct trib__sim_item *item)
 {
         trib_error err = TRIB_ERROR_INIT;
 
-        (void)device;
         item->status = trib__fail(&err, TRIB_DEVICE_ERROR,
-                                  "the simulated device failed work %llu as it was told to",
-                                  (unsigned long long)item->work);
+                                  "queue %u: the simulated device failed work %llu as it was told "
+                                  "to", queue->index, (unsigned long long)item->work);
         memcpy(item->message, err.message, sizeof(item->message));
 }
 
-static void apply_faults_locked(trib__device *device, struct trib__sim_item *item)
+static void apply_faults_locked(trib__device *device, const trib__queue *queue,
+                                struct trib__sim_item *item)
         TRIB__REQUIRES(device->mutex)
 {
         const struct trib__sim_options *options = &device->options;
 
         item->earliest = trib__sim_add(item->earliest, options->delay_ns);
         if (item->work == options->fail_at ||
-            (options->fail_every != 0 && item->work % options->fail_every == 0))
-                fail_item(device, item);
+            (options->fail_every != 0 && item->work % options->fail_every == 0) ||
+            TRIB__FAULT(DEVICE, "sim.work"))
+                fail_item(queue, item);
         if (item->work == options->hang_at)
                 item->is_hung = true;
         for (uint32_t i = 0; i < TRIB__SIM_MAX_FAULTS; i++) {
@@ -185,7 +187,7 @@ static void apply_faults_locked(trib__device *device, struct trib__sim_item *ite
                         continue;
                 fault->work = 0;
                 if (fault->kind == TRIB__SIM_FAULT_FAIL) {
-                        fail_item(device, item);
+                        fail_item(queue, item);
                 } else if (fault->kind == TRIB__SIM_FAULT_HANG) {
                         item->is_hung = true;
                 } else if (fault->kind == TRIB__SIM_FAULT_DELAY) {
@@ -224,7 +226,7 @@ static void enter_locked(trib__device *device, trib__queue *queue, struct trib__
                                                         device->options.launch_ns);
                 item->earliest = device->submission_free;
         }
-        apply_faults_locked(device, item);
+        apply_faults_locked(device, queue, item);
         append_locked(device, queue, item);
         trib__signal(&device->work);
 }
@@ -237,14 +239,17 @@ static void refuse_locked(trib__device *device, trib__queue *queue, uint64_t val
         struct trib__sim_item *last = NULL;
 
         trib__sim_record_locked(device, queue, value, err->status, err->message);
+        /* Relaxed: written under the mutex. */
+        queue->failures[(trib__load_relaxed_u32(&queue->n_failures) - 1) % TRIB__SIM_MAX_FAILURES]
+                .is_told = true;
         for (struct trib__sim_item *item = queue->head; item != NULL; item = item->next) {
-                if (item->kind != TRIB__SIM_WAIT && !device->is_lost)
+                if (item->kind != TRIB__SIM_WAIT && !trib__sim_is_lost(device))
                         last = item;
         }
         if (last != NULL)
                 last->raise_to = value;
-        else
-                trib__sim_raise_locked(device, queue, value, trib__sim_clock_locked(device));
+        else if (trib__sim_raise_locked(device, queue, value, trib__sim_clock_locked(device)))
+                trib__sim_wake(queue);
         trib__signal(&device->work);
 }
 
@@ -254,8 +259,9 @@ static trib_status submit(trib__queue *queue, struct trib__sim_item *item, uint6
 {
         trib__device *device = queue->device;
 
+        TRIB__TRACE(LAUNCHED, queue, value);
         trib__lock(&device->mutex);
-        if (device->is_lost)
+        if (trib__sim_is_lost(device))
                 (void)trib__fail(failed, TRIB_DEVICE_LOST, "the simulated device is lost");
         if (failed->status == TRIB_OK)
                 enter_locked(device, queue, item, value);
@@ -285,10 +291,12 @@ trib_status trib__sim_launch(trib__queue *queue, trib__program *program,
         trib_error               failed = TRIB_ERROR_INIT;
         struct trib__sim_item   *item = NULL;
 
-        if (TRIB__FAULT("sim.launch"))
-                (void)trib__fail(&failed, TRIB_DEVICE_ERROR, "the launch was refused");
+        if (TRIB__FAULT(DEVICE, "sim.launch"))
+                (void)trib__fail(&failed, TRIB_DEVICE_ERROR, "queue %u: launch %llu was refused",
+                                 queue->index, (unsigned long long)value);
         else if ((item = make_item(queue, addresses, program->shadow_bytes)) == NULL)
-                (void)trib__fail(&failed, TRIB_OUT_OF_MEMORY, "no memory for a launch");
+                (void)trib__fail(&failed, TRIB_OUT_OF_MEMORY, "queue %u: no memory for launch %llu",
+                                 queue->index, (unsigned long long)value);
         if (item != NULL) {
                 item->kind = TRIB__SIM_LAUNCH;
                 item->program = program;
@@ -309,10 +317,14 @@ trib_status trib__sim_copy(trib__queue *queue, void *target, const void *source,
         trib_error             failed = TRIB_ERROR_INIT;
         struct trib__sim_item *item = NULL;
 
-        if (TRIB__FAULT("sim.copy"))
-                (void)trib__fail(&failed, TRIB_DEVICE_ERROR, "the copy was refused");
+        if (TRIB__FAULT(DEVICE, "sim.copy"))
+                (void)trib__fail(&failed, TRIB_DEVICE_ERROR,
+                                 "queue %u: copy %llu of %llu bytes was refused", queue->index,
+                                 (unsigned long long)value, (unsigned long long)bytes);
         else if ((item = make_item(queue, 0, bytes)) == NULL)
-                (void)trib__fail(&failed, TRIB_OUT_OF_MEMORY, "no memory for a copy");
+                (void)trib__fail(&failed, TRIB_OUT_OF_MEMORY,
+                                 "queue %u: no memory for copy %llu of %llu bytes", queue->index,
+                                 (unsigned long long)value, (unsigned long long)bytes);
         if (item != NULL) {
                 item->kind = TRIB__SIM_COPY;
                 item->target = target;
@@ -331,9 +343,15 @@ trib_status trib__sim_wait_queue(trib__queue *queue, trib__queue *other, uint64_
 
         if (queue == other || trib__sim_completed(other) >= value)
                 return TRIB_OK;
+        if (TRIB__FAULT(DEVICE, "sim.wait_queue"))
+                return trib__fail(err, TRIB_DEVICE_ERROR,
+                                  "queue %u: the wait for queue %u to reach %llu was refused",
+                                  queue->index, other->index, (unsigned long long)value);
         item = make_item(queue, 0, 0);
         if (item == NULL)
-                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory to wait for a queue");
+                return trib__fail(err, TRIB_OUT_OF_MEMORY,
+                                  "queue %u: no memory to wait for queue %u", queue->index,
+                                  other->index);
         item->kind = TRIB__SIM_WAIT;
         item->other = other;
         item->until = value;
@@ -341,7 +359,7 @@ trib_status trib__sim_wait_queue(trib__queue *queue, trib__queue *other, uint64_
         item->earliest = trib__sim_clock_locked(device);
         if (trib__sim_completed(other) >= value)
                 item->other = NULL;
-        is_lost = device->is_lost;
+        is_lost = trib__sim_is_lost(device);
         append_locked(device, queue, item);
         trib__sim_settle_locked(device, queue);
         trib__unlock(&device->mutex);
@@ -359,31 +377,39 @@ uint64_t trib__sim_completed(trib__queue *queue)
 trib_status trib__sim_park(trib__queue *queue, uint64_t value, uint64_t deadline,
                            trib_error *err)
 {
-        trib__device *device = queue->device;
-        trib_status   status = TRIB_OK;
-        bool          is_late = false;
+        trib_status status = TRIB_OK;
+        bool        is_late = false;
 
         if (trib__sim_completed(queue) >= value)
                 return TRIB_OK;
-        trib__lock(&device->mutex);
-        while (trib__sim_completed(queue) < value && status == TRIB_OK) {
-                if (device->is_lost) {
+        /* SeqCst: this step, then the look at the timeline; pairs with trib__sim_raise_locked. */
+        (void)trib__fetch_add_seqcst_u32(&queue->parked, 1);
+        for (;;) {
+                /* SeqCst: read before what is looked for; pairs with trib__sim_raise_locked. */
+                uint32_t seen = trib__load_seqcst_u32(&queue->raises);
+
+                /* SeqCst: acquire as in trib__sim_completed; the order as above. */
+                if (trib__load_seqcst_u64(&queue->timeline) >= value)
+                        break;
+                if (trib__sim_is_lost(queue->device)) {
                         status = trib__fail(err, TRIB_DEVICE_LOST,
                                             "the simulated device is lost");
-                } else if (is_late) {
+                        break;
+                }
+                if (is_late) {
                         status = trib__fail(err, TRIB_TIMED_OUT,
                                             "queue %u of the simulated device is at %llu and did "
                                             "not reach %llu in time",
                                             queue->index,
                                             (unsigned long long)trib__sim_completed(queue),
                                             (unsigned long long)value);
-                } else {
-                        queue->parked++;
-                        is_late = !trib__cond_wait(&queue->raised, &device->mutex, deadline);
-                        queue->parked--;
+                        break;
                 }
+                is_late = !trib__word_wait(&queue->raises, seen, deadline);
         }
-        trib__unlock(&device->mutex);
+        /* Release: the queue is not looked at any more; a count that is still too high costs
+         * whoever raises one wake. */
+        (void)trib__fetch_sub_release_u32(&queue->parked, 1);
         return status;
 }
 
@@ -393,18 +419,53 @@ trib_status trib__sim_result(trib__queue *queue, uint64_t value, trib_error *err
         trib_status   status = TRIB_OK;
         uint32_t      kept;
 
+        /* Relaxed: behind the acquire in trib__sim_completed, so that a failure of this value,
+         * recorded before its raise, is counted here. */
+        if (trib__sim_completed(queue) >= value &&
+            trib__load_relaxed_u32(&queue->n_failures) == 0)
+                return TRIB_OK;
         trib__lock(&device->mutex);
-        kept = queue->n_failures < TRIB__SIM_MAX_FAILURES ? queue->n_failures
-                                                          : TRIB__SIM_MAX_FAILURES;
+        /* Relaxed: written under the mutex. */
+        kept = trib__load_relaxed_u32(&queue->n_failures);
+        if (kept > TRIB__SIM_MAX_FAILURES)
+                kept = TRIB__SIM_MAX_FAILURES;
         for (uint32_t i = 0; i < kept; i++) {
                 if (queue->failures[i].value == value)
                         status = trib__fail(err, queue->failures[i].status, "%s",
                                             queue->failures[i].message);
         }
-        if (status == TRIB_OK && device->is_lost && queue->done < value)
+        if (status == TRIB_OK && trib__sim_is_lost(device) && queue->done < value)
                 status = trib__fail(err, TRIB_DEVICE_LOST, "the simulated device is lost");
         else if (status == TRIB_OK && trib__sim_completed(queue) < value)
                 status = trib__fail(err, TRIB_PENDING, "the work is not finished yet");
+        trib__unlock(&device->mutex);
+        return status;
+}
+
+trib_status trib__sim_failure(trib__queue *queue, uint64_t since, uint64_t value,
+                              trib_error *err)
+{
+        trib__device         *device = queue->device;
+        const struct failure *first = NULL;
+        trib_status           status = TRIB_OK;
+        uint32_t              kept;
+
+        trib__lock(&device->mutex);
+        /* Relaxed: written under the mutex. */
+        kept = trib__load_relaxed_u32(&queue->n_failures);
+        if (kept > TRIB__SIM_MAX_FAILURES)
+                kept = TRIB__SIM_MAX_FAILURES;
+        for (uint32_t i = 0; i < kept; i++) {
+                const struct failure *failure = &queue->failures[i];
+
+                if (!failure->is_told && failure->value > since && failure->value <= value &&
+                    (first == NULL || failure->value < first->value))
+                        first = failure;
+        }
+        if (first != NULL)
+                status = trib__fail(err, first->status, "%s", first->message);
+        else if (trib__sim_is_lost(device) && queue->done < value && since < value)
+                status = trib__fail(err, TRIB_DEVICE_LOST, "the simulated device is lost");
         trib__unlock(&device->mutex);
         return status;
 }

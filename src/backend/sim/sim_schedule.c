@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/trace.h"
 
 uint64_t trib__sim_add(uint64_t time, uint64_t duration)
 {
@@ -106,7 +107,7 @@ uint32_t trib__sim_candidates_locked(trib__device *device, struct trib__sim_cand
 {
         uint32_t count = 0;
 
-        if (device->is_lost)
+        if (trib__sim_is_lost(device))
                 return 0;
         for (uint32_t i = 0; i < device->n_queues; i++) {
                 struct trib__sim_candidate found;
@@ -252,6 +253,11 @@ static void pop_locked(trib__device *device, trib__queue *queue) TRIB__REQUIRES(
         queue->head = item->next;
         if (queue->head == NULL)
                 queue->tail = NULL;
+        item->next = NULL;
+        /* AcqRel: who takes it sees it as it was left; pairs with the exchange in take_spare. */
+        item = trib__exchange_acqrel_ptr(&queue->handy, item);
+        if (item == NULL)
+                return;
         item->next = queue->spare;
         queue->spare = item;
 }
@@ -265,14 +271,31 @@ void trib__sim_settle_locked(trib__device *device, trib__queue *queue)
         }
 }
 
-void trib__sim_raise_locked(trib__device *device, trib__queue *queue, uint64_t value,
+bool trib__sim_is_lost(const trib__device *device)
+{
+        /* SeqCst: pairs with the steps of trib__sim_lose: mark, then wake. */
+        return trib__load_seqcst_u32(&device->lost) != 0;
+}
+
+void trib__sim_wake(trib__queue *queue)
+{
+        trib__word_wake(&queue->raises, UINT32_MAX >> 1);
+}
+
+bool trib__sim_raise_locked(trib__device *device, trib__queue *queue, uint64_t value,
                             uint64_t time)
 {
-        /* Release: pairs with the acquire in trib__sim_completed, so that whoever sees the value
-         * sees the outputs. */
-        trib__store_release_u64(&queue->timeline, value);
-        if (queue->parked > 0)
-                trib__broadcast(&queue->raised);
+        bool is_awaited;
+
+        TRIB__TRACE(COMPLETED, queue, value);
+        /* SeqCst: release pairs with the acquire in trib__sim_completed, so that whoever sees the
+         * value sees the outputs; and with the load below it pairs with trib__sim_park: either we
+         * see that somebody waits, or they see the value. */
+        trib__store_seqcst_u64(&queue->timeline, value);
+        is_awaited = trib__load_seqcst_u32(&queue->parked) > 0;
+        /* SeqCst: behind the timeline; pairs with the load in trib__sim_park. */
+        if (is_awaited)
+                (void)trib__fetch_add_seqcst_u32(&queue->raises, 1);
         for (uint32_t i = 0; i < device->n_queues; i++) {
                 struct trib__sim_item *item = device->queues[i]->head;
 
@@ -285,17 +308,20 @@ void trib__sim_raise_locked(trib__device *device, trib__queue *queue, uint64_t v
                 }
                 trib__sim_settle_locked(device, device->queues[i]);
         }
+        return is_awaited;
 }
 
 void trib__sim_record_locked(trib__device *device, trib__queue *queue, uint64_t value,
                              trib_status status, const char *message)
 {
-        struct failure *failure = &queue->failures[queue->n_failures % TRIB__SIM_MAX_FAILURES];
+        /* Relaxed: under the mutex; published by the raise that follows. */
+        uint32_t        n = trib__fetch_add_relaxed_u32(&queue->n_failures, 1);
+        struct failure *failure = &queue->failures[n % TRIB__SIM_MAX_FAILURES];
 
         (void)device;
-        queue->n_failures++;
         failure->value = value;
         failure->status = status;
+        failure->is_told = false;
         memcpy(failure->message, message, sizeof(failure->message));
 }
 
@@ -307,7 +333,7 @@ static void end_locked(trib__device *device, trib__queue *queue, uint64_t time)
 
         if (queue->is_running && item->status == TRIB_OK && is_computed(device, item)) {
                 work_unlocked(device, queue, write_out);
-                if (device->is_lost)
+                if (trib__sim_is_lost(device))
                         return;
         }
         trib__sim_vacate_locked(device, queue, time);
@@ -322,7 +348,8 @@ static void end_locked(trib__device *device, trib__queue *queue, uint64_t time)
         queue->done = item->value;
         raise_to = item->raise_to;
         pop_locked(device, queue);
-        trib__sim_raise_locked(device, queue, raise_to, time);
+        if (trib__sim_raise_locked(device, queue, raise_to, time))
+                device->raised = queue;
 }
 
 void trib__sim_run_locked(trib__device *device, const struct trib__sim_candidate *candidate)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* onednn.c: finding, opening and counting the library; OpenMP threads; failures in words.
  *
- * One process has at most one `struct trib__onednn`. It is loaded outside the lock (a lock is
- * never held across a library call), so two threads may load at once; the second to finish throws
- * its copy away and takes the first's. The code stays mapped: an OpenMP runtime and generated
- * machine code cannot be unmapped safely.
+ * One process has at most one `struct trib__onednn`. One thread loads it, outside the lock (a lock
+ * is never held across a library call); others wait for the end of that. The code stays mapped: an
+ * OpenMP runtime and generated machine code cannot be unmapped safely.
  *
- * Lock: library_lock guards `current` and its count of references. */
+ * Lock: library_lock guards `current`, its count of references, and who loads. */
 #include "kernels/cpu/onednn_priv.h"
 
 #include <dlfcn.h>
@@ -15,6 +14,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/sync.h"
 
@@ -26,7 +26,9 @@
 #define NEWEST_MINOR 31
 
 static struct trib__mutex   library_lock = TRIB__MUTEX_INIT(TRIB__RANK_LIBRARY);
-static struct trib__onednn *current; /* under library_lock */
+static struct trib__onednn *current;    /* under library_lock */
+static bool                 is_loading; /* the same           */
+static trib__atomic_u32     loads;      /* that ended; waited on */
 
 trib_status trib__onednn_failed(int status, const char *what, trib_error *err)
 {
@@ -48,7 +50,7 @@ trib_status trib__onednn_failed(int status, const char *what, trib_error *err)
 
 static void *open_file(const char *name)
 {
-        if (TRIB__FAULT("onednn.dlopen"))
+        if (TRIB__FAULT(LIBRARY, "onednn.dlopen"))
                 return NULL;
         return dlopen(name, RTLD_NOW | RTLD_LOCAL);
 }
@@ -129,7 +131,7 @@ static trib_status find_symbol(void *handle, const char *name, void *function, t
         void *symbol = NULL;
 
         (void)snprintf(full, sizeof(full), "dnnl_%s", name);
-        if (!TRIB__FAULT("onednn.dlsym"))
+        if (!TRIB__FAULT(LIBRARY, "onednn.dlsym"))
                 symbol = dlsym(handle, full);
         if (symbol == NULL)
                 return trib__fail(err, TRIB_UNSUPPORTED,
@@ -170,10 +172,14 @@ static trib_status bind_own(struct trib__onednn *lib, trib_error *err)
  * scope first (a program's own runtime), then in what the library was linked with. */
 static void bind_openmp(struct trib__onednn *lib)
 {
-        void *get = dlsym(RTLD_DEFAULT, "omp_get_max_threads");
-        void *set = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
+        void *get, *set;
 
+        if (TRIB__FAULT(LIBRARY, "onednn.openmp"))
+                return;
+        get = dlsym(RTLD_DEFAULT, "omp_get_max_threads");
+        set = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
         if (get == NULL || set == NULL) {
+                /* No site: the one above stands for all four. */
                 get = dlsym(lib->handle, "omp_get_max_threads");
                 set = dlsym(lib->handle, "omp_set_num_threads");
         }
@@ -280,53 +286,66 @@ static trib_status load_into(struct trib__onednn *lib, trib_error *err)
         return warm_up(lib, err);
 }
 
-/* The open library with one more reference, or NULL. */
-static struct trib__onednn *take_current(void)
+/* The open library with one more reference; or NULL, and then the caller is the one that loads it.
+ * Others wait for it: the library's first use must be one thread's (warm_up). */
+static struct trib__onednn *take_or_load(void)
 {
         struct trib__onednn *lib;
+        bool                 is_mine = false;
+        uint32_t             seen;
 
-        trib__lock(&library_lock);
-        lib = current;
-        if (lib != NULL)
-                lib->references++;
-        trib__unlock(&library_lock);
-        return lib;
+        for (;;) {
+                trib__lock(&library_lock);
+                /* Relaxed: it changes under the lock; a change after this look ends the wait. */
+                seen = trib__load_relaxed_u32(&loads);
+                lib = current;
+                if (lib != NULL) {
+                        lib->references++;
+                } else if (!is_loading) {
+                        is_loading = true;
+                        is_mine = true;
+                }
+                trib__unlock(&library_lock);
+                if (lib != NULL || is_mine)
+                        return lib;
+                (void)trib__word_wait(&loads, seen, TRIB__NEVER);
+        }
 }
 
-/* Make `fresh` the open library, unless another thread was faster: then take that one. */
-static struct trib__onednn *publish(struct trib__onednn *fresh)
+/* The load has ended: `fresh` is the open library, or NULL and the next thread tries. */
+static void end_load(struct trib__onednn *fresh)
 {
-        struct trib__onednn *lib;
-
         trib__lock(&library_lock);
-        if (current == NULL)
-                current = fresh;
-        lib = current;
-        lib->references++;
+        current = fresh;
+        if (fresh != NULL)
+                fresh->references = 1;
+        is_loading = false;
+        /* Relaxed: under the lock, as where it is read. */
+        (void)trib__fetch_add_relaxed_u32(&loads, 1);
         trib__unlock(&library_lock);
-        return lib;
+        trib__word_wake(&loads, UINT32_MAX >> 1);
 }
 
 trib_status trib__onednn_open(struct trib__onednn **out, trib_error *err)
 {
         struct trib__onednn *fresh;
-        trib_status          status;
+        trib_status          status = TRIB_OK;
 
-        *out = take_current();
+        *out = take_or_load();
         if (*out != NULL)
                 return TRIB_OK;
         fresh = trib__calloc("onednn.library", 1, sizeof(*fresh));
         if (fresh == NULL)
-                return trib__fail(err, TRIB_OUT_OF_MEMORY, "onednn: no memory left to open it");
-        status = load_into(fresh, err);
+                status = trib__fail(err, TRIB_OUT_OF_MEMORY, "onednn: no memory left to open it");
+        else
+                status = load_into(fresh, err);
         if (status != TRIB_OK) {
                 unload(fresh);
-                return status;
+                fresh = NULL;
         }
-        *out = publish(fresh);
-        if (*out != fresh)
-                unload(fresh);
-        return TRIB_OK;
+        end_load(fresh);
+        *out = fresh;
+        return status;
 }
 
 void trib__onednn_close(struct trib__onednn *lib)

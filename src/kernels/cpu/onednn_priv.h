@@ -248,7 +248,7 @@ struct trib__onednn_prim {
 
 /* A call that returns a trib__dnnl_status, as a fault site. */
 #define TRIB__ONEDNN_CALL(site, call) \
-        (TRIB__FAULT("onednn." site) ? (int)TRIB__DNNL_RUNTIME_ERROR : (call))
+        (TRIB__FAULT(LIBRARY, "onednn." site) ? (int)TRIB__DNNL_RUNTIME_ERROR : (call))
 
 /* Turn a status of the library into ours. `what` is what we asked for. */
 trib_status trib__onednn_failed(int status, const char *what, trib_error *err);
