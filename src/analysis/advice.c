@@ -163,8 +163,11 @@ static void add_other_baseline(const struct trib__results *results,
         const unsigned advised[] = { results->latency.threads, results->production.threads,
                                      results->batch.threads };
         double         other = other_baseline(results, sweep);
+        const struct trib__point *one = trib__sweep_find_point(sweep, 1);
 
-        if (other <= 0)
+        /* So far apart, the two are in different units. */
+        if (other <= 0 || one == NULL || other > 200 * one->ops_per_s
+            || one->ops_per_s > 200 * other)
                 return;
         trib__text_add(text, "; against the other 1-thread baseline of %s ops/s:",
                        trib__grouped(other).text);

@@ -106,7 +106,10 @@ static trib_status audit_superlinear(struct trib__results *results,
                 return TRIB_OK;
         trib__finding_start(&draft, "superlinear-baseline", TRIB__SEVERITY_WARNING);
         trib__finding_about(&draft, results, sweep);
-        trib__text_add(&draft.text, "efficiency is ");
+        trib__text_add(&draft.text, "efficiency ");
+        if (base->threads > 1)
+                trib__text_add(&draft.text, "against %u threads ", base->threads);
+        trib__text_add(&draft.text, "is ");
         for (size_t i = 0; i < sweep->point_count; i++) {
                 const struct trib__point *point = &sweep->points[i];
                 double                    efficiency = efficiency_against(base, point);
@@ -119,11 +122,10 @@ static trib_status audit_superlinear(struct trib__results *results,
                 return TRIB_OK;
         trib__finding_end_list(&draft);
         trib__text_add(&draft.text,
-                       "%s; N threads cannot do more than N times the work of one, so the "
-                       "%u-thread baseline of %s ops/s is too slow (cold clock, or one stream "
-                       "that waits on latency), and every speedup is overstated",
-                       base->threads == 1 ? "" : " of the fewest threads measured", base->threads,
-                       trib__grouped(base->ops_per_s).text);
+                       "; N threads cannot do more than N times the work of one, so the %u-thread "
+                       "baseline of %s ops/s is too slow (cold clock, or one stream that waits on "
+                       "latency), and every speedup is overstated",
+                       base->threads, trib__grouped(base->ops_per_s).text);
         return trib__finding_end(&draft, results, err);
 }
 

@@ -125,7 +125,8 @@ static bool miscounts(const struct trib__sweep *sweep, const struct trib__point 
 
 static const struct contradiction contradictions[] = {
         { "latency-order", has_disorder,
-          "; a higher percentile cannot be below a lower one: look for exchanged columns or units" },
+          "; a higher percentile cannot be below a lower one: look for exchanged columns or "
+          "units" },
         { "latency-mismatch", breaks_the_loop,
           "; in a closed loop threads = throughput * latency, so one of the two is wrong, or the "
           "load was not a closed loop" },

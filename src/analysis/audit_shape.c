@@ -95,6 +95,21 @@ trib_status trib__audit_baseline(struct trib__results *results, const struct tri
         return trib__finding_end(&draft, results, err);
 }
 
+/* No law describes such points, so what one says beyond them is not to be relied on. */
+static void distrust(struct trib__results *results, const struct trib__sweep *sweep,
+                     const char *why)
+{
+        for (size_t i = 0; i < results->sweep_count; i++)
+                for (size_t k = 0; results->sweeps[i] == sweep && k < TRIB__PREDICTIONS; k++) {
+                        struct trib__prediction *one = &results->sweeps[i]->predictions[k];
+
+                        if (!one->is_borne)
+                                continue;
+                        one->is_borne = false;
+                        (void)snprintf(one->why, sizeof(one->why), "%s", why);
+                }
+}
+
 trib_status trib__audit_constant(struct trib__results *results, const struct trib__sweep *sweep,
                                  trib_error *err)
 {
@@ -114,6 +129,7 @@ trib_status trib__audit_constant(struct trib__results *results, const struct tri
                        "these were copied, rounded, or held by a rate limit; measure throughput "
                        "at each thread count in a closed loop",
                        sweep->point_count, trib__grouped(highest).text);
+        distrust(results, sweep, "numbers without any scatter bear no law (constant-throughput)");
         return trib__finding_end(&draft, results, err);
 }
 
@@ -144,21 +160,6 @@ static unsigned count_swings(const struct trib__sweep *sweep)
                 }
         }
         return swings;
-}
-
-/* No law describes such points, so what one says beyond them is not to be relied on. */
-static void distrust(struct trib__results *results, const struct trib__sweep *sweep,
-                     const char *why)
-{
-        for (size_t i = 0; i < results->sweep_count; i++)
-                for (size_t k = 0; results->sweeps[i] == sweep && k < TRIB__PREDICTIONS; k++) {
-                        struct trib__prediction *one = &results->sweeps[i]->predictions[k];
-
-                        if (!one->is_borne)
-                                continue;
-                        one->is_borne = false;
-                        (void)snprintf(one->why, sizeof(one->why), "%s", why);
-                }
 }
 
 static trib_status report_swings(struct trib__results *results, const struct trib__sweep *sweep,
@@ -206,13 +207,13 @@ static trib_status report_outlier(struct trib__results *results, const struct tr
         trib__finding_start(&draft, "outlier", TRIB__SEVERITY_WARNING);
         trib__finding_about(&draft, results, sweep);
         trib__text_add(&draft.text,
-                       "%s gives %s ops/s between %s at %u and %s at %u: %s; measure this point "
+                       "%s give %s ops/s between %s at %u and %s at %u: %s; measure this point "
                        "again",
                        trib__threads_text(point->threads).text,
                        trib__grouped(point->ops_per_s).text,
                        trib__grouped(before->ops_per_s).text, before->threads,
                        trib__grouped(point[1].ops_per_s).text, point[1].threads,
-                       off < 1 ? "far below both, which more threads mend, so it is no scaling"
+                       off < 1 ? "far below both, though more threads do well"
                                : "more than its threads can do, and more threads do not keep it");
         distrust(results, sweep, "one point contradicts its neighbours (outlier)");
         return trib__finding_end(&draft, results, err);

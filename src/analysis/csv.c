@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* csv.c: what the rows of a CSV of measurements mean; the format is in read.h.
  *
- * A *field* here is a column that we understand. Rows go into results of their own, which the caller's
- * results take over at the very end: a file that is refused leaves nothing behind. No locks. */
+ * A *field* here is a column that we understand. Rows go into results of their own, which the
+ * caller's results take over at the very end: a file that is refused leaves nothing behind. No
+ * locks. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,8 +10,8 @@
  * `p999_us`, `max_us`, `requests`, `errors` (each may be empty in a row), `sweep` (a number that
  * tells apart sweeps of the same workload; sizes may then be empty), `kind` (threads or sizes),
  * `policy`, `dtype`, `model`, `workload` (what in_features and so on describe; linear when absent).
- * Other columns are ignored, which a finding says. A cell may be quoted; commas may then be inside, quotes and line
- * ends may not.
+ * Other columns are ignored, which a finding says. A cell may be quoted; commas may then be
+ * inside, quotes and line ends may not.
  *
  * A thread sweep says which workload it measured in a comment: "Linear 2048->1024, batch 32,
  * fp32" anywhere in one comment line before the data, the dtype being optional. Or the caller

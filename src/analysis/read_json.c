@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* read_json.c: our own JSON of schema 1, read back. Only what was measured is taken, with the
- * findings of the one who measured; conclusions in the file are ignored and drawn anew. Keys that we do not know are ignored: more may be added.
- * Every message names the place as a path, e.g. "sweeps[2].points[0].threads". Takes no lock. */
+ * findings of the one who measured; conclusions in the file are ignored and drawn anew. Keys that
+ * we do not know are ignored: more may be added. Every message names the place as a path, e.g.
+ * "sweeps[2].points[0].threads". Takes no lock. */
 #include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
@@ -304,12 +305,14 @@ static trib_status check_rounds(struct reader *reader, const struct trib__point 
 {
         struct trib__finding_draft draft;
         double                    *sorted, median, ci95[2], stated = point->ops_per_s;
+        const char                *slash = strrchr(reader->input->name, '/');
 
         if (point->round_count == 0 || stated <= 0)
                 return TRIB_OK;
         sorted = trib__calloc("analysis.rounds", point->round_count, sizeof(*sorted));
         if (sorted == NULL)
-                return trib__fail(reader->err, TRIB_OUT_OF_MEMORY, "results: no memory for rounds");
+                return trib__fail(reader->err, TRIB_OUT_OF_MEMORY,
+                                  "results: no memory for rounds");
         memcpy(sorted, point->rounds, point->round_count * sizeof(*sorted));
         median = trib__rounds_median(sorted, point->round_count, ci95);
         trib__free(sorted);
@@ -317,9 +320,10 @@ static trib_status check_rounds(struct reader *reader, const struct trib__point 
                 return TRIB_OK;
         trib__finding_start(&draft, "rounds-mismatch", TRIB__SEVERITY_ERROR);
         trib__text_add(&draft.text,
-                       "%s says %s ops/s, and the median of its %zu round%s is %s: the median is "
-                       "taken; one of the two was changed or is not of this point",
-                       reader->path, trib__grouped(stated).text, point->round_count,
+                       "%.60s: %s says %s ops/s, and the median of its %zu round%s is %s: the "
+                       "median is taken; one of the two was changed or is not of this point",
+                       slash != NULL ? slash + 1 : reader->input->name, reader->path,
+                       trib__grouped(stated).text, point->round_count,
                        point->round_count == 1 ? "" : "s", trib__grouped(median).text);
         return trib__results_note(reader->results, &draft.finding, reader->err);
 }
@@ -623,13 +627,13 @@ trib_status trib__read_json(const struct trib__read_input *input, struct trib__r
         size_t        size = input->size;
         trib_status   status;
 
-        if (TRIB__FAULT(LIBRARY, "analysis.json"))
-                return trib__fail(err, TRIB_OUT_OF_MEMORY, "%.100s: no memory to parse it",
-                                  input->name);
         if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
                 text += 3;
                 size -= 3;
         }
+        if (TRIB__FAULT(LIBRARY, "analysis.json"))
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "%.100s: no memory to parse it",
+                                  input->name);
         root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &parsed);
         if (root == NULL && json_error_code(&parsed) == json_error_out_of_memory)
                 return trib__fail(err, TRIB_OUT_OF_MEMORY, "%.100s: no memory to parse it",

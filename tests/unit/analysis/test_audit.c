@@ -325,12 +325,55 @@ static void shares_that_do_not_sum_are_named(void **state)
         struct trib__sweep   *sweep = MEASURED_SWEEP(results, TRIB__SWEEP_THREADS, { { 1, 100 } });
 
         (void)state;
-        sweep->points[0].latency_us.mean = 100;
-        assert_int_equal(trib__point_add_share(&sweep->points[0], "device", 80, NULL), TRIB_OK);
+        sweep->points[0].latency_us.mean = 10000;
+        assert_int_equal(trib__point_add_share(&sweep->points[0], "device", 8000, NULL), TRIB_OK);
         measured_conclude(results);
         assert_finding(results, "shares-mismatch", "80 % of its latency at 1 thread");
         assert_int_equal(results->findings[results->finding_count - 1].severity,
                          TRIB__SEVERITY_WARNING);
+        trib__results_destroy(results);
+}
+
+static void real_curves_have_no_finding_about_their_shape(void **state)
+{
+        static const char *const codes[] = { "outlier", "non-monotonic", "mixed-units",
+                                             "implausible", "swapped-columns",
+                                             "constant-throughput", "no-baseline" };
+        /* A knee, a sharp peak, a slow device, a plateau with noise. */
+        static const double curves[][5][2] = {
+                { { 1, 100 }, { 2, 200 }, { 4, 400 }, { 16, 400 }, { 32, 401 } },
+                { { 1, 100 }, { 2, 180 }, { 4, 60 }, { 8, 30 }, { 16, 15 } },
+                { { 1, 1 }, { 2, 2 }, { 4, 4 }, { 8, 7 }, { 16, 12 } },
+                { { 1, 100 }, { 2, 150 }, { 4, 141 }, { 8, 149 }, { 16, 138 } },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
+                struct trib__results *results = measured_new();
+
+                (void)measured_sweep(results, TRIB__SWEEP_THREADS, 5, curves[i]);
+                measured_conclude(results);
+                for (size_t k = 0; k < sizeof(codes) / sizeof(codes[0]); k++)
+                        assert_no_finding(results, codes[k]);
+                trib__results_destroy(results);
+        }
+}
+
+static void a_refuted_sweep_is_refuted_anew_each_time(void **state)
+{
+        struct trib__results *results = measured_new();
+        struct trib__sweep   *sweep = MEASURED_SWEEP(results, TRIB__SWEEP_THREADS,
+                                                     { { 1, 1000 }, { 2, 1.9 }, { 4, 3.6 } });
+
+        (void)state;
+        measured_conclude(results);
+        assert_string_equal(sweep->refuted, "mixed-units");
+        assert_int_equal(results->latency.threads, 0);
+        sweep->points[0].ops_per_s = 1;
+        measured_conclude(results);
+        assert_string_equal(sweep->refuted, "");
+        assert_no_finding(results, "mixed-units");
+        assert_true(results->latency.threads > 0);
         trib__results_destroy(results);
 }
 
@@ -366,4 +409,6 @@ TRIB_TEST_MAIN(TRIB_TEST(superlinear_needs_more_than_five_percent),
                TRIB_TEST(reference_kernels_on_the_cpu_are_named),
                TRIB_TEST(failed_requests_are_an_error),
                TRIB_TEST(shares_that_do_not_sum_are_named),
+               TRIB_TEST(real_curves_have_no_finding_about_their_shape),
+               TRIB_TEST(a_refuted_sweep_is_refuted_anew_each_time),
                TRIB_TEST(concluding_twice_gives_the_same))

@@ -20,82 +20,94 @@ static trib_status read_text(const char *text, size_t size, struct trib__results
         return status;
 }
 
+#define THREADS ", field 1 (threads)"
+#define OPS ", field 2 (ops_per_s)"
+#define SIZES "in_features,out_features,batch,threads,ops_per_s\n"
+
+static const struct {
+        const char *text;
+        int         line;
+        const char *place; /* behind the line */
+        const char *expected;
+} malformed[] = {
+        { "", 1, "", "expected a header line" },
+        { "# only a comment\n", 1, "", "expected a header line" },
+        { "threads\n1\n", 1, "", "'threads' and 'ops_per_s'" },
+        { "a,b\n1,2\n", 1, "", "'threads' and 'ops_per_s'" },
+        { "1,2\n", 1, "", "'threads' and 'ops_per_s'" },
+        { "threads,ops_per_s,threads\n1,2,3\n", 1, ", field 3", "'threads' is here twice" },
+        { "threads,ops_per_s,\n1,2,3\n", 1, ", field 3", "name of a column" },
+        { "threads,ops_per_s,batch\n1,2,3\n", 1, "", "'in_features' is missing" },
+        { "threads,ops_per_s\n", 2, "", "at least one row" },
+        { "threads,ops_per_s\n1\n", 2, "", "expected 2 cells as in the header, found 1" },
+        { "threads,ops_per_s\n1,2,3\n", 2, "", "found 3" },
+        { "threads,ops_per_s\n1,3,796\n", 2, "", "found 3" },
+        { "threads,ops_per_s\nx,2\n", 2, THREADS, "expected a whole number" },
+        { "threads,ops_per_s\n0,2\n", 2, THREADS, "from 1 to 65536, found '0'" },
+        { "threads,ops_per_s\n1000000,2\n", 2, THREADS, "found '1000000'" },
+        { "threads,ops_per_s\n99999999999999999999999,2\n", 2, THREADS, "expected" },
+        { "threads,ops_per_s\n-1,2\n", 2, THREADS, "found '-1'" },
+        { "threads,ops_per_s\n1.5,2\n", 2, THREADS, "found '1.5'" },
+        { "threads,ops_per_s\n+1,2\n", 2, THREADS, "found '+1'" },
+        { "threads,ops_per_s\n,2\n", 2, THREADS, "the cell is empty" },
+        { "threads,ops_per_s\n1,\n", 2, OPS, "expected a number above 0, the" },
+        { "threads,ops_per_s\n1,0\n", 2, OPS, "number above 0, found '0'" },
+        { "threads,ops_per_s\n1,-5\n", 2, OPS, "found '-5'" },
+        { "threads,ops_per_s\n1,nan\n", 2, OPS, "found 'nan'" },
+        { "threads,ops_per_s\n1,NaN\n", 2, OPS, "found 'NaN'" },
+        { "threads,ops_per_s\n1,inf\n", 2, OPS, "found 'inf'" },
+        { "threads,ops_per_s\n1,1e999\n", 2, OPS, "found '1e999'" },
+        { "threads,ops_per_s\n1,1e-999\n", 2, OPS, "found '1e-999'" },
+        { "threads,ops_per_s\n1,1e\n", 2, OPS, "found '1e'" },
+        { "threads,ops_per_s\n1,.\n", 2, OPS, "found '.'" },
+        { "threads,ops_per_s\n1,0x10\n", 2, OPS, "found '0x10'" },
+        { "threads,ops_per_s\n1,3 796\n", 2, OPS, "found '3 796'" },
+        { "threads,ops_per_s\n1,5\n\n# c\n  2,  x\n", 5, OPS, "found 'x'" },
+        { "threads,ops_per_s\r\n1,5\r\n2,x\r\n", 3, OPS, "found 'x'" },
+        { "threads,ops_per_s\n1,5\n1,6\n", 3, THREADS, "1 is here twice" },
+        { "threads,ops_per_s\r1,5\r", 1, ", character 18", "carriage return alone" },
+        { "threads,ops_per_s\n1,\"5\n", 2, ", character 3", "closing '\"'" },
+        { "threads,ops_per_s\n1,\"5\"6\n", 2, ", character 6", "after '\"'" },
+        { "threads,ops_per_s\n1,5\"\n", 2, ", character 4", "only around a whole cell" },
+        { "threads,ops_per_s\n1,\033[2J\n", 2, ", character 3", "found the byte 0x1b" },
+        { "threads,ops_per_s,p50_us\n1,5,fast\n",
+          2, ", field 3 (p50_us)", "expected a number" },
+        { "threads,ops_per_s,errors\n1,5,-1\n",
+          2, ", field 3 (errors)", "expected a whole number" },
+        { "threads,ops_per_s,ops_per_s_ci95_low,ops_per_s_ci95_high\n1,5,6,4\n",
+          2, ", field 3 (ops_per_s_ci95_low)",
+          "an interval that ends above" },
+        { "threads,ops_per_s,policy\n1,5,a-very-long-name-of-a-policy\n",
+          2, ", field 3 (policy)",
+          "at most 15 bytes" },
+        { SIZES "0,1,1,1,5\n",
+          2, ", field 1 (in_features)", "expected a whole number from 1" },
+        { SIZES "1,2147483648,1,1,5\n",
+          2, ", field 2 (out_features)", "from 1 to 2147483647" },
+        { SIZES "1,1,,1,5\n", 2, ", field 3 (batch)", "expected a whole number" },
+        { SIZES "1,1,1,1,5\n2,1,1,1,5\n1,1,1,1,6\n",
+          4, ", field 4 (threads)", "1 is here twice" },
+        { "threads,ops_per_s,kind\n1,5,stairs\n",
+          2, ", field 3 (kind)", "'threads' or 'sizes'" },
+};
+
 static void csv_refuses_each_malformation_with_its_place(void **state)
 {
-#define SIZES "in_features,out_features,batch,threads,ops_per_s\n"
-        static const struct {
-                const char *text;
-                int         line;
-                const char *place; /* behind the line */
-                const char *expected;
-        } table[] = {
-                { "", 1, "", "expected a header line" },
-                { "# only a comment\n", 1, "", "expected a header line" },
-                { "threads\n1\n", 1, "", "'threads' and 'ops_per_s'" },
-                { "a,b\n1,2\n", 1, "", "'threads' and 'ops_per_s'" },
-                { "1,2\n", 1, "", "'threads' and 'ops_per_s'" },
-                { "threads,ops_per_s,threads\n1,2,3\n", 1, ", field 3", "'threads' is here twice" },
-                { "threads,ops_per_s,\n1,2,3\n", 1, ", field 3", "name of a column" },
-                { "threads,ops_per_s,batch\n1,2,3\n", 1, "", "'in_features' is missing" },
-                { "threads,ops_per_s\n", 2, "", "at least one row" },
-                { "threads,ops_per_s\n1\n", 2, "", "expected 2 cells as in the header, found 1" },
-                { "threads,ops_per_s\n1,2,3\n", 2, "", "found 3" },
-                { "threads,ops_per_s\n1,3,796\n", 2, "", "found 3" },
-                { "threads,ops_per_s\nx,2\n", 2, ", field 1 (threads)", "expected a whole number" },
-                { "threads,ops_per_s\n0,2\n", 2, ", field 1 (threads)", "from 1 to 65536, found '0'" },
-                { "threads,ops_per_s\n1000000,2\n", 2, ", field 1 (threads)", "found '1000000'" },
-                { "threads,ops_per_s\n99999999999999999999999,2\n", 2, ", field 1 (threads)", "" },
-                { "threads,ops_per_s\n-1,2\n", 2, ", field 1 (threads)", "found '-1'" },
-                { "threads,ops_per_s\n1.5,2\n", 2, ", field 1 (threads)", "found '1.5'" },
-                { "threads,ops_per_s\n+1,2\n", 2, ", field 1 (threads)", "found '+1'" },
-                { "threads,ops_per_s\n,2\n", 2, ", field 1 (threads)", "the cell is empty" },
-                { "threads,ops_per_s\n1,\n", 2, ", field 2 (ops_per_s)", "expected a number above 0, the" },
-                { "threads,ops_per_s\n1,0\n", 2, ", field 2 (ops_per_s)", "number above 0, found '0'" },
-                { "threads,ops_per_s\n1,-5\n", 2, ", field 2 (ops_per_s)", "found '-5'" },
-                { "threads,ops_per_s\n1,nan\n", 2, ", field 2 (ops_per_s)", "found 'nan'" },
-                { "threads,ops_per_s\n1,NaN\n", 2, ", field 2 (ops_per_s)", "found 'NaN'" },
-                { "threads,ops_per_s\n1,inf\n", 2, ", field 2 (ops_per_s)", "found 'inf'" },
-                { "threads,ops_per_s\n1,1e999\n", 2, ", field 2 (ops_per_s)", "found '1e999'" },
-                { "threads,ops_per_s\n1,1e-999\n", 2, ", field 2 (ops_per_s)", "found '1e-999'" },
-                { "threads,ops_per_s\n1,1e\n", 2, ", field 2 (ops_per_s)", "found '1e'" },
-                { "threads,ops_per_s\n1,.\n", 2, ", field 2 (ops_per_s)", "found '.'" },
-                { "threads,ops_per_s\n1,0x10\n", 2, ", field 2 (ops_per_s)", "found '0x10'" },
-                { "threads,ops_per_s\n1,3 796\n", 2, ", field 2 (ops_per_s)", "found '3 796'" },
-                { "threads,ops_per_s\n1,5\n\n# c\n  2,  x\n", 5, ", field 2 (ops_per_s)", "found 'x'" },
-                { "threads,ops_per_s\r\n1,5\r\n2,x\r\n", 3, ", field 2 (ops_per_s)", "found 'x'" },
-                { "threads,ops_per_s\n1,5\n1,6\n", 3, ", field 1 (threads)", "1 is here twice" },
-                { "threads,ops_per_s\r1,5\r", 1, ", character 18", "carriage return alone" },
-                { "threads,ops_per_s\n1,\"5\n", 2, ", character 3", "closing '\"'" },
-                { "threads,ops_per_s\n1,\"5\"6\n", 2, ", character 6", "after '\"'" },
-                { "threads,ops_per_s\n1,5\"\n", 2, ", character 4", "only around a whole cell" },
-                { "threads,ops_per_s\n1,\033[2J\n", 2, ", character 3", "found the byte 0x1b" },
-                { "threads,ops_per_s,p50_us\n1,5,fast\n", 2, ", field 3 (p50_us)", "expected a number" },
-                { "threads,ops_per_s,errors\n1,5,-1\n", 2, ", field 3 (errors)", "expected a whole number" },
-                { "threads,ops_per_s,ops_per_s_ci95_low,ops_per_s_ci95_high\n1,5,6,4\n", 2, ", field 3 (ops_per_s_ci95_low)",
-                  "an interval that ends above" },
-                { "threads,ops_per_s,policy\n1,5,a-very-long-name-of-a-policy\n", 2, ", field 3 (policy)",
-                  "at most 15 bytes" },
-                { SIZES "0,1,1,1,5\n", 2, ", field 1 (in_features)", "expected a whole number from 1" },
-                { SIZES "1,2147483648,1,1,5\n", 2, ", field 2 (out_features)", "from 1 to 2147483647" },
-                { SIZES "1,1,,1,5\n", 2, ", field 3 (batch)", "batch: expected" },
-                { SIZES "1,1,1,1,5\n2,1,1,1,5\n1,1,1,1,6\n", 4, ", field 4 (threads)", "1 is here twice" },
-                { "threads,ops_per_s,kind\n1,5,stairs\n", 2, ", field 3 (kind)", "'threads' or 'sizes'" },
-        };
-
         (void)state;
-        for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
                 struct trib__results *results = measured_new();
                 trib_error            err = TRIB_ERROR_INIT;
                 char                  place[80];
 
-                assert_int_equal(read_text(table[i].text, strlen(table[i].text), results, &err),
+                assert_int_equal(read_text(malformed[i].text, strlen(malformed[i].text), results,
+                                           &err),
                                  TRIB_MALFORMED);
                 (void)snprintf(place, sizeof(place), "dir/m.csv: line %d%s: ",
-                               table[i].line, table[i].place);
+                               malformed[i].line, malformed[i].place);
                 if (strncmp(err.message, place, strlen(place)) != 0
-                    || strstr(err.message, table[i].expected) == NULL)
+                    || strstr(err.message, malformed[i].expected) == NULL)
                         fail_msg("row %zu: '%s' lacks '%s' or '%s'", i, err.message, place,
-                                 table[i].expected);
+                                 malformed[i].expected);
                 assert_int_equal(results->sweep_count, 0);
                 trib__results_destroy(results);
         }
