@@ -22,7 +22,7 @@
 /* Read by the kernel, so it must be the atomic's own word. */
 _Static_assert(sizeof(trib__atomic_u32) == 4, "a futex word is 32 bits");
 
-static trib__atomic_ptr fork_page; /* holds 1 in this process, wiped to 0 in a child */
+trib__atomic_ptr trib__fork_page;
 
 static uint32_t *futex_word(trib__atomic_u32 *word)
 {
@@ -103,7 +103,7 @@ trib_status trib__fork_guard_init(trib_error *err)
         long      size = sysconf(_SC_PAGESIZE); /* No site: it never fails. */
 
         /* Acquire: pairs with the release half of the CAS below; the page holds 1 by then. */
-        if (trib__load_acquire_ptr(&fork_page) != NULL)
+        if (trib__load_acquire_ptr(&trib__fork_page) != NULL)
                 return TRIB_OK;
         if (TRIB__FAULT(SYSTEM, "base.fork_page"))
                 return trib__fail(err, TRIB_SYSTEM, "no memory for the fork guard page");
@@ -120,15 +120,7 @@ trib_status trib__fork_guard_init(trib_error *err)
         *page = 1;
         /* AcqRel: the release publishes the 1 to trib__is_forked; when another thread was first,
          * its page is used and ours goes. */
-        if (!trib__cas_acqrel_ptr(&fork_page, &expected, page))
+        if (!trib__cas_acqrel_ptr(&trib__fork_page, &expected, page))
                 (void)munmap(page, (size_t)size);
         return TRIB_OK;
-}
-
-bool trib__is_forked(void)
-{
-        /* Acquire: pairs with the CAS in trib__fork_guard_init, so that the 1 is seen. */
-        const uint32_t *page = trib__load_acquire_ptr(&fork_page);
-
-        return page != NULL && *page == 0;
 }

@@ -98,9 +98,18 @@ void trib__thread_join(struct trib__thread *thread);
 /* Nobody will join the calling thread, which is about to end. */
 void trib__thread_detach_self(void);
 
+/* A page that holds 1 in this process and is wiped to 0 in a child; NULL before ..._init. */
+extern trib__atomic_ptr trib__fork_page;
+
 /* True in a process that was forked after the library was first used: the memory page behind it
  * is wiped by the kernel at fork. One plain load. trib__fork_guard_init must have succeeded. */
-bool trib__is_forked(void);
+static inline bool trib__is_forked(void)
+{
+        /* Acquire: pairs with the CAS in trib__fork_guard_init, so that the 1 is seen. */
+        const uint32_t *page = (const uint32_t *)trib__load_acquire_ptr(&trib__fork_page);
+
+        return page != NULL && *page == 0;
+}
 trib_status trib__fork_guard_init(trib_error *err) TRIB_MUST_USE;
 
 #endif

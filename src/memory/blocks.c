@@ -6,27 +6,6 @@
 #include "base/alloc.h"
 #include "memory/memory_priv.h"
 
-uint32_t trib__memory_class(uint64_t bytes, uint64_t *size)
-{
-        uint32_t top, quarter;
-        uint64_t step;
-
-        if (bytes > UINT64_C(1) << LARGEST_CLASS_BITS) {
-                *size = (bytes + LARGE_GRAIN - 1) / LARGE_GRAIN * LARGE_GRAIN;
-                return LARGE_CLASS;
-        }
-        if (bytes <= UINT64_C(1) << SMALLEST_CLASS_BITS) {
-                *size = UINT64_C(1) << SMALLEST_CLASS_BITS;
-                return 0;
-        }
-        /* 2^top < bytes <= 2^(top+1), in four steps. */
-        top = 63u - (uint32_t)__builtin_clzll(bytes - 1);
-        step = UINT64_C(1) << (top - 2);
-        quarter = (uint32_t)((bytes - (UINT64_C(1) << top) + step - 1) >> (top - 2));
-        *size = (UINT64_C(1) << top) + quarter * step;
-        return (top - SMALLEST_CLASS_BITS) * 4 + quarter;
-}
-
 /* ---- slots ------------------------------------------------------------------------------ */
 
 static struct block *spare_slot(struct trib__memory *memory)

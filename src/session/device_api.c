@@ -11,14 +11,12 @@
 #define DEFAULT_STREAM_TIMEOUT_NS (UINT64_C(10) * 1000 * 1000 * 1000)
 #define DEFAULT_MEMORY_TIMEOUT_NS (UINT64_C(1) * 1000 * 1000 * 1000)
 
-trib_status trib__check_handle(const void *handle, const char *what, trib_error *err)
+trib_status trib__refuse_handle(const void *handle, const char *what, trib_error *err)
 {
         if (handle == NULL)
                 return trib__fail(err, TRIB_INVALID_ARGUMENT, "%s is NULL", what);
-        if (trib__is_forked())
-                return trib__fail(err, TRIB_FORKED, "%s belongs to the process before fork: %s",
-                                  what, trib_status_text(TRIB_FORKED));
-        return TRIB_OK;
+        return trib__fail(err, TRIB_FORKED, "%s belongs to the process before fork: %s", what,
+                          trib_status_text(TRIB_FORKED));
 }
 
 trib_status trib__check_may_wait(trib_error *err)

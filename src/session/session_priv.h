@@ -115,7 +115,15 @@ void        trib__model_drop(trib_model *model);
 trib__device *trib__device_backend(trib_device *device);
 
 /* Refuse what no call may do: NULL, a forked child. `what` names the argument. */
-trib_status trib__check_handle(const void *handle, const char *what, trib_error *err) TRIB_MUST_USE;
+trib_status trib__refuse_handle(const void *handle, const char *what,
+                                trib_error *err) TRIB_MUST_USE;
+static inline TRIB_MUST_USE trib_status trib__check_handle(const void *handle, const char *what,
+                                                           trib_error *err)
+{
+        if (__builtin_expect(handle != NULL && !trib__is_forked(), true))
+                return TRIB_OK;
+        return trib__refuse_handle(handle, what, err);
+}
 /* Refuse waiting from inside a callback or a user's operator. */
 trib_status trib__check_may_wait(trib_error *err) TRIB_MUST_USE;
 
