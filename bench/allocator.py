@@ -150,8 +150,8 @@ def verdicts(runs, name, options):
         is_fast, is_flat = medians[worst]["median"] <= MOST_NS, ratio["median"] <= MOST_GROWTH
         all_met = all_met and is_fast and is_flat
         text = (f"{name}, {remote} % remote: p50 <= {MOST_NS:.0f} ns: {is_met(is_fast)} (worst "
-                f"{medians[worst]['median']:.1f} at {worst}{floor}); {many} threads <= {MOST_GROWTH} x "
-                f"{few}: {is_met(is_flat)} ({ratio['median']:.2f})")
+                f"{medians[worst]['median']:.1f} at {worst}{floor}); {many} threads <= "
+                f"{MOST_GROWTH} x {few}: {is_met(is_flat)} ({ratio['median']:.2f})")
         if tails:
             worst = max(tails, key=lambda n: tails[n]["median"])
             is_short = tails[worst]["median"] <= MOST_TAIL_NS

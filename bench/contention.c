@@ -40,7 +40,8 @@
 #define RING 128
 #define IN_FLIGHT 32
 #define SIZES 1024
-#define WARM 20000 /* each thread, beforehand: all shapes, all sizes many times */
+#define WARM 20000 /* each thread, beforehand */
+#define HELD 512   /* blocks of a thread in the warm-up: more than can ever be under way */
 #define BEGINS "window begins"
 #define ENDS "window ends"
 
@@ -305,10 +306,27 @@ static bool hand_over(struct member *me, trib_buffer mine, trib_buffer *other)
         return true;
 }
 
+/* More of each size than the window can need at once, so that it meets no new need. */
+static bool hold_many(struct member *me)
+{
+        trib_buffer held[HELD];
+        bool        is_good = true;
+
+        for (uint32_t i = 0; i < HELD + 2 * SIZES && is_good; i++) {
+                if (i >= HELD)
+                        is_good = trib_buffer_release(device, held[i % HELD], &me->err) == TRIB_OK;
+                is_good = is_good && create(me, &held[i % HELD]);
+        }
+        for (uint32_t i = 0; i < HELD && is_good; i++)
+                is_good = trib_buffer_release(device, held[i], &me->err) == TRIB_OK;
+        return is_good;
+}
+
 /* Every thread does the same number in the window and outside of it, so partners come out even. */
 static bool work_pairs(struct member *me, uint64_t n, bool is_window)
 {
-        (void)is_window;
+        if (!is_window && !hold_many(me))
+                return false;
         for (uint64_t i = 0; i < n; i++) {
                 trib_buffer buffer;
 
