@@ -102,6 +102,16 @@ uint64_t trib__plan_cache_builds(struct trib__plan_cache *cache)
         return builds;
 }
 
+bool trib__plan_cache_is_over(struct trib__plan_cache *cache)
+{
+        bool is_over;
+
+        trib__lock(&cache->mutex);
+        is_over = cache->n_entries > cache->params.max_plans;
+        trib__unlock(&cache->mutex);
+        return is_over;
+}
+
 /* FNV-1a over the dimensions and dtypes. */
 static uint64_t hash_key(const struct trib__shape *inputs, uint32_t count)
 {

@@ -81,6 +81,9 @@ void trib__plan_cache_put(struct trib__plan_cache *cache, struct trib__executabl
 /* Drop what nobody holds, for want of device memory; true if that was anything. */
 bool trib__plan_cache_trim(struct trib__plan_cache *cache);
 
+/* Whether the cache has more plans than it should, because somebody holds them. */
+bool trib__plan_cache_is_over(struct trib__plan_cache *cache);
+
 /* How many builds were started. */
 uint64_t trib__plan_cache_builds(struct trib__plan_cache *cache);
 

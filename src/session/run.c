@@ -149,6 +149,13 @@ static void keep_plan(struct run *run, struct trib__executable *executable)
         else
                 trib__plan_cache_put(session->plans,
                                      put_first(slot, at < room ? at + 1 : room, executable));
+        /* More shapes are in use than the cache should have: nothing is gained by keeping any. */
+        if (!trib__plan_cache_is_over(session->plans))
+                return;
+        for (uint32_t i = 0; i < SLOT_PLANS - 1; i++) {
+                trib__plan_cache_put(session->plans, slot->older[i]);
+                slot->older[i] = NULL;
+        }
 }
 
 /* Not the plan of last time, nor of one of the times before: find or build the one for these

@@ -2,6 +2,8 @@
 /* session_rig.c: see session_rig.h. */
 #include "session_rig.h"
 
+#include <sched.h>
+
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,11 +32,21 @@ void session_rig_open(struct session_rig *rig, const char *device, enum zoo_kind
         session_rig_open_on(rig, device, NULL, kind, options);
 }
 
+void session_close_at_last(trib_session *session)
+{
+        trib_error  err = TRIB_ERROR_INIT;
+        trib_status status;
+
+        do {
+                (void)sched_yield();
+                status = trib_session_close(session, &err);
+        } while (status == TRIB_BUSY);
+        EXPECT_OK(status, &err);
+}
+
 void session_rig_close(struct session_rig *rig)
 {
-        trib_error err = TRIB_ERROR_INIT;
-
-        EXPECT_OK(trib_session_close(rig->session, &err), &err);
+        session_close_at_last(rig->session);
         trib_model_close(rig->model);
         trib_device_close(rig->device);
 }

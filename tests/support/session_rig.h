@@ -18,6 +18,9 @@ void session_rig_open(struct session_rig *rig, const char *device, enum zoo_kind
 void session_rig_open_on(struct session_rig *rig, const char *device,
                          const trib_device_options *device_options, enum zoo_kind kind,
                          const trib_session_options *options);
+/* Close, and again while it is refused as busy: a short close_timeout_ns may pass on a loaded
+ * machine before the last thread has left. */
+void session_close_at_last(trib_session *session);
 void session_rig_close(struct session_rig *rig);
 
 /* A door in the zoo's way: an operator that says that it entered, and waits until it is let go. */

@@ -296,7 +296,7 @@ static bool make_unopened(struct edit *edit, size_t at)
 const struct mutant other_mutants[] = {
         MUTANT("leased twice", S7, SURE, LEASE, NULL, make_twice),
         MUTANT("return lost", S7, SOME, RETURN, NULL, make_lost),
-        MUTANT("returned twice", S7, SURE, RETURN, NULL, make_twice),
+        MUTANT("returned twice", S7, SOME, RETURN, NULL, make_twice),
         MUTANT("work without a lease", S7, SURE, SUBMIT, NULL, make_behind_return),
         MUTANT("one home for two", S7, SURE, HOME_TAKE, NULL, make_another),
         MUTANT("old epoch acts", S7, SURE, HOME_GIVE, NULL, make_old_epoch),

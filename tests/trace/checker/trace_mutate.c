@@ -145,7 +145,7 @@ static bool try_table(const struct mutant *mutants, size_t n_mutants,
 
                 if (mutant->chance != RARE)
                         is_caught = tally.caught > 0 &&
-                                    (is_caught || mutant->chance == SOME);
+                                    (mutant->chance == SOME || 2 * tally.caught >= tally.places);
 
                 (void)fprintf(out, "%-24s %-6s caught at %zu of %zu places%s\n", mutant->name,
                               property_names[mutant->caught_by], tally.caught, tally.places,
