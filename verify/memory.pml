@@ -254,8 +254,23 @@ inline hand_out(r)
         i = 0
 }
 
-/* Inside s: one of the blocks that others pushed, all of which go to `took` at once, is settled.
- * ok: there was one. */
+/* Inside s, and part of a step: one of the blocks in `took` is settled. ok: there was one. */
+inline sort_taken(s)
+{
+        ok = (took[s] != NIL);
+        if
+        :: ok ->
+                assert(owner[s] == me + 1);                             /* S7 */
+                h = took[s];
+                assert(place[h] == REMOTE);                             /* S4 */
+                took[s] = rnext[h]; rnext[h] = NIL;
+                settle(s, h);
+                ok = true; h = 0
+        :: else
+        fi
+}
+
+/* Inside s: one of the blocks that others pushed, all of which go to `took` at once. */
 inline sort_pushed(s)
 {
         if
@@ -268,19 +283,7 @@ inline sort_pushed(s)
 #endif
         :: else
         fi;
-        d_step {
-                ok = (took[s] != NIL);
-                if
-                :: ok ->
-                        assert(owner[s] == me + 1);                     /* S7 */
-                        h = took[s];
-                        assert(place[h] == REMOTE);                     /* S4 */
-                        took[s] = rnext[h]; rnext[h] = NIL;
-                        settle(s, h);
-                        ok = true; h = 0
-                :: else
-                fi
-        }
+        d_step { sort_taken(s) }
 }
 
 inline sort_all_pushed(s)
@@ -597,11 +600,13 @@ inline look_around(whom)
 /* Rungs 1 to 5, inside the gate. */
 inline climb()
 {
-        atomic { owner[me] == 0 -> owner[me] = me + 1; d_step { pop(me) } };
+        atomic {
+                owner[me] == 0 -> owner[me] = me + 1; d_step { sort_taken(me); ok = false; pop(me) }
+        };
         own_cache_inside();
         if :: b == NIL -> d_step { take_central() } :: else fi;
         if
-        :: b == NIL -> is_due = true            /* much is free by now, in the caches of others */
+        :: b == NIL -> is_due = true            /* much is reserved and not live */
         :: true
         fi;
         if
@@ -613,7 +618,7 @@ inline climb()
         fi;
         if :: b == NIL -> grow() :: else fi;
         if
-        :: b == NIL && !is_due -> donate_all(); d_step { take_central() }
+        :: b == NIL -> donate_all(); d_step { take_central() }
         :: else
         fi;
         is_due = false;
@@ -681,9 +686,10 @@ inline alloc()
         atomic {
                 if
 #ifdef MUTANT_OWNER_IGNORED
-                :: true -> owner[me] = me + 1; ok = true; d_step { pop(me) }
+                :: true -> owner[me] = me + 1; d_step { sort_taken(me); ok = true; pop(me) }
 #else
-                :: owner[me] == 0 -> owner[me] = me + 1; ok = true; d_step { pop(me) }
+                :: owner[me] == 0 -> owner[me] = me + 1;
+                        d_step { sort_taken(me); ok = true; pop(me) }
                 :: else
 #endif
                 fi
@@ -957,7 +963,8 @@ proctype thread(byte me)
         byte n = 0, b = 0, h = 0, i = 0, j = 0, s = 0, t = 0, taken = 0, seen = 0, near = 0;
         byte mine = NIL, my_generation = 0, old = NIL, old_generation = 0, old_birth = 0;
         byte wait_on = NIL, wait_for = 0;
-        bool ok = false, last = false, freed = false, is_late = false, again = false, is_due = false;
+        bool ok = false, last = false, freed = false, is_late = false, again = false;
+        bool is_due = false;
 
         do
         :: n < N ->

@@ -164,7 +164,7 @@ inline wake_all()
         k = 0
 }
 
-/* Idle ones, oldest first, until the list is no longer than `most`. n_evicted of them in evicted. */
+/* Idle ones, oldest first, until the list has `most` or fewer. n_evicted of them in evicted. */
 inline evict(most)
 {
         i = 0;

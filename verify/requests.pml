@@ -35,7 +35,7 @@
  *
  * Sizes: C clients of N calls, W workers, MAXQ places, RC records, ACTS waits and
  * cancels of a client for one request; CANCELLER: whether there is one; DEATHS threads that end in
- * a user's operator or callback. */
+ * a user's operator or callback; NO_DEADLINE: no request has one; PATIENT: close waits for ever. */
 #ifndef C
 #define C 2
 #endif
@@ -242,7 +242,8 @@ inline end_request(who, r)
                 };
 #if DEATHS
                 if
-                :: atomic { who < SECOND && who > CLOSER && deaths < DEATHS -> deaths++; dies = true }
+                :: atomic { who > CLOSER && who < SECOND && deaths < DEATHS ->
+                        deaths++; dies = true }
                 :: true
                 fi
 #endif
@@ -413,7 +414,11 @@ end_asleep:
                         fi
                 :: else -> break
                 od;
-                if :: is_given_up -> atomic { stops = false; r = NIL; is_called = false }; goto end_asleep :: else fi;
+                if
+                :: is_given_up -> atomic { stops = false; r = NIL; is_called = false };
+                        goto end_asleep
+                :: else
+                fi;
 #endif
                 atomic { r = NIL; is_called = false }
            fi;
@@ -510,7 +515,9 @@ inline submit()
                         qrefs++;
 #endif
                         if :: holders[r] = 2 :: holders[r] = 1 fi;      /* 1: callback only */
+#ifndef NO_DEADLINE
                         if :: has_deadline[r] = true :: skip fi
+#endif
                 :: else -> r = NIL                      /* host memory is short, say */
                 fi
         };
@@ -725,6 +732,8 @@ proctype closer()
 #ifdef MUTANT_SCAN_FIRST
         patient = true;
         is_left();
+#elif defined(PATIENT)
+        patient = true;
 #else
         if :: patient = true :: skip fi;
 #endif

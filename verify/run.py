@@ -22,7 +22,7 @@ import time
 import orders
 
 HERE = pathlib.Path(__file__).resolve().parent
-MEMORY_MB = 6144
+MEMORY_MB = {False: 6144, True: 14336}   # of all searches; with --large
 DEPTH = 200_000
 
 
@@ -43,7 +43,7 @@ MODELS = [
           ["N=4 SEGMENTS=1 HINTS=1", "N=3 HINTS=1", "N=3 SEGMENTS=1 U=2 FAULTS=1",
            "N=3 SEGMENTS=1 CHARGES=1 FAULTS=1", "N=3 SEGMENTS=1 SLICES=1 HINTS=1",
            "L=3 N=1"],
-          ["N=4 HINTS=1", "N=4 SEGMENTS=1 U=2 FAULTS=1", "N=4 SEGMENTS=1 CHARGES=1", "N=5 SEGMENTS=1",
+          ["N=4 HINTS=1", "N=4 SEGMENTS=1 U=2 FAULTS=1", "N=4 SEGMENTS=1 CHARGES=1",
            "L=3 N=2 SEGMENTS=1 TRIMS=0"],
           {"L1": ("N=2", "LOST_COMPLETION"),
            "L6": ("N=2 SEGMENTS=1 SLICES=1", "LOST_COMPLETION")},
@@ -116,11 +116,16 @@ MODELS = [
            "WAKE_ONE": "T=3 N=1"}),
     Model("requests",
           ["C=1 N=1 W=1", "C=1 N=2 W=1 CANCELLER=0", "C=2 N=1 W=1 CANCELLER=0 RC=1",
-           "C=2 N=1 W=1 CANCELLER=0 ACTS=0"],
-          ["C=1 N=1 W=2 CANCELLER=0", "C=1 N=2 W=1"],
+           "C=2 N=1 W=1 CANCELLER=0 ACTS=0", "C=1 N=1 W=1 CANCELLER=0 DEATHS=2",
+           "C=2 N=1 W=1 CANCELLER=0 DEATHS=1 ACTS=0 NO_DEADLINE PATIENT"],
+          ["C=1 N=1 W=2 CANCELLER=0", "C=1 N=2 W=1", "C=1 N=1 W=1 DEATHS=1"],
           {"L2": ("C=1 N=1 W=1 CANCELLER=0", "LOST_SIGNAL"),
            "L3": ("C=1 N=1 W=1 CANCELLER=0", "LOST_SIGNAL")},
-          {mutant: "C=1 N=1 W=1" for mutant in (
+          {"DEATH_NO_REF": ("C=1 N=1 W=1 CANCELLER=0 DEATHS=1", "S8"),
+           "DEATH_UNCOUNTED": ("C=1 N=1 W=1 CANCELLER=0 DEATHS=1", "B5"),
+           "GIVE_UP_EARLY":
+               ("C=2 N=1 W=1 CANCELLER=0 DEATHS=1 ACTS=0 NO_DEADLINE PATIENT", "B6"),
+           } | {mutant: "C=1 N=1 W=1" for mutant in (
               "CANCEL_RUNNING", "CHECK_FIRST", "EARLY_DROP", "LATE_CALL", "LOSER_GOES_ON",
               "LOST_SIGNAL", "NO_QUEUE_REF", "NO_WAKE", "SCAN_FIRST", "STOP_RACE",
               "TOKEN_AT_CANCEL", "TWO_WINNERS")}),
@@ -138,8 +143,10 @@ UNREACHED = [
     ("streams", "child", "", r"\(!\(w\)\)", "a child that knows what it is takes no lock"),
     ("requests", "worker", "queue_drop", ".",
      "the session holds the queue until its workers are joined"),
+    ("requests", "worker", "died", r"!\(w\[",
+     "a start is under way only while no worker has a request"),
     ("requests", "closer", "join|run_request|turn_away|win|finish|wake_word|wait_done|sleep_word|"
-     "look_at_clock|touch_session|touch_queue|request_drop|queue_drop", ".",
+     "look_at_clock|touch_session|touch_queue|request_drop|queue_drop|end_request", ".",
      "join takes on itself what is left when no worker could be started; but nothing is, because "
      "a submit puts nothing into the queue before a worker has started"),
 ]
@@ -189,9 +196,9 @@ class Search:
         if made.returncode != 0 or "Error" in made.stdout:
             return "spin: " + made.stdout.strip().split("\n")[0]
         kind = ["-DNXT", "-DNFAIR=4"] if self.is_temporal else ["-DSAFETY"]
-        made = subprocess.run(["gcc", "-O0" if self.mutant else "-O2", "-w", "-DCOLLAPSE", f"-DMEMLIM={memory_mb}", *kind,
-                               "-o", "pan", "pan.c"], cwd=folder, text=True,
-                              capture_output=True, check=False)
+        made = subprocess.run(["gcc", "-O0" if self.mutant else "-O2", "-w", "-DCOLLAPSE",
+                               f"-DMEMLIM={memory_mb}", *kind, "-o", "pan", "pan.c"],
+                              cwd=folder, text=True, capture_output=True, check=False)
         return "gcc: " + made.stderr.split("\n")[0] if made.returncode != 0 else ""
 
     def search(self, folder, limit_s):
@@ -220,7 +227,7 @@ class Search:
         if self.is_temporal:
             return self.prop
         if "invalid end state" in result:
-            return "S6" if self.model.name != "requests" else "B5"
+            return {"requests": "B5", "plans": "P6"}.get(self.model.name, "S6")
         trail = next(folder.glob("*.trail"), None)
         if trail is None:
             return ""
@@ -337,8 +344,9 @@ def main():
     print(f"{'model':9} {'size':46} {'property':31} {'stored':>12} {'transitions':>13} "
           f"{'depth':>7} {'seconds':>7}  result")
     searches = list(plan(models, arguments))
+    memory_mb = MEMORY_MB[arguments.large] // arguments.jobs
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for search in pool.map(lambda s: s.run(MEMORY_MB // arguments.jobs, limit_s), searches):
+        for search in pool.map(lambda s: s.run(memory_mb, limit_s), searches):
             row(search)
     mutants = [s for s in searches if s.mutant]
     killed = [s for s in mutants if s.is_killed]

@@ -40,7 +40,8 @@
  *
  * Sizes: T threads of LIVES lives and N requests in each, S streams, TURN requests to a turn,
  * POOLS openings, HANGS hangs, DEATHS deaths in an operator, FAULTS failures to make a stream,
- * FORK forks, PREPARES calls that need no stream; RACES=0: the last close comes when all is over. */
+ * FORK forks, PREPARES calls that need no stream; RACES=0: the last close comes when all is
+ * over. */
 #ifndef T
 #define T 2
 #endif

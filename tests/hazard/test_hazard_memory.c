@@ -452,9 +452,13 @@ static void write_and_drop(struct crowd_member *me)
                 me->wrong += trib_buffer_release(rig.device, shared->buffer, &me->err) != TRIB_OK;
                 if (me->index % 8 == 0 &&
                     trib_buffer_create(rig.streams[0], WHOLE, &next, NULL) == TRIB_OK) {
-                        for (int i = 0; shared->successors == round && i < SHARERS; i++)
-                                me->wrong += shared->words[i] != round;
-                        memset(shared->words, 0xee, WHOLE);
+                        uint64_t *words = (uint64_t *)(void *)buffers_address(&rig, next);
+                        /* A trim on the way may have changed the memory for other memory. */
+                        bool is_same = words == shared->words && shared->successors == round;
+
+                        for (int i = 0; is_same && i < SHARERS; i++)
+                                me->wrong += words[i] != round;
+                        memset(words, 0xee, WHOLE);
                         shared->successors = round + 1;
                         me->wrong += trib_buffer_release(rig.device, next, NULL) != TRIB_OK;
                 }
@@ -463,6 +467,7 @@ static void write_and_drop(struct crowd_member *me)
                         continue;
                 me->wrong += trib_buffer_create(rig.streams[0], WHOLE, &shared->buffer,
                                                 &me->err) != TRIB_OK;
+                shared->words = (uint64_t *)(void *)buffers_address(&rig, shared->buffer);
                 for (int i = 1; i < SHARERS; i++)
                         me->wrong += trib_buffer_retain(rig.device, shared->buffer, &me->err) !=
                                      TRIB_OK;
