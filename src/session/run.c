@@ -158,29 +158,39 @@ static void keep_plan(struct run *run, struct trib__executable *executable)
         }
 }
 
+/* Ask the cache for the plan of the request's shapes, which are written to `shapes`. `owned` is
+ * freed also when the thread ends inside of an operator's infer_shape. A function by itself, so
+ * that no local of the caller's lives across the place that an ending thread comes back to. */
+static __attribute__((noinline)) trib_status ask_cache(struct run *run, struct trib__shape *shapes,
+                                                       void *owned, trib_error *err)
+{
+        trib_status status;
+
+        pthread_cleanup_push(trib__free, owned);
+        status = trib__session_shapes(run->session, run->args->inputs, run->args->n_inputs, shapes,
+                                      err);
+        if (status == TRIB_OK)
+                status = trib__plan_cache_get(run->session->plans, shapes, run->args->deadline,
+                                              &run->executable, err);
+        pthread_cleanup_pop(1);
+        return status;
+}
+
 /* Not the plan of last time, nor of one of the times before: find or build the one for these
  * shapes. */
 static trib_status find_plan(struct run *run, trib_error *err)
 {
-        struct trib__session *session = run->session;
-        uint32_t            n_inputs = session->model->graph.n_inputs;
+        uint32_t            n_inputs = run->session->model->graph.n_inputs;
         struct trib__shape  on_stack[MAX_STACK_PORTS];
-        struct trib__shape *shapes = on_stack;
+        struct trib__shape *owned = NULL;
         trib_status         status;
 
         if (n_inputs > MAX_STACK_PORTS) {
-                shapes = trib__calloc("session.shapes", n_inputs, sizeof(*shapes));
-                if (shapes == NULL)
+                owned = trib__calloc("session.shapes", n_inputs, sizeof(*owned));
+                if (owned == NULL)
                         return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for shapes");
         }
-        /* Freed also when the thread ends inside of an operator's infer_shape. */
-        pthread_cleanup_push(trib__free, shapes != on_stack ? shapes : NULL);
-        status = trib__session_shapes(session, run->args->inputs, run->args->n_inputs, shapes,
-                                      err);
-        if (status == TRIB_OK)
-                status = trib__plan_cache_get(session->plans, shapes, run->args->deadline,
-                                              &run->executable, err);
-        pthread_cleanup_pop(1);
+        status = ask_cache(run, owned != NULL ? owned : on_stack, owned, err);
         if (status != TRIB_OK)
                 return status;
         run->is_measured = false; /* a build is no request's usual cost */
