@@ -191,6 +191,13 @@ static void H15_a_process_may_exit_anyhow_without_closing(void **state)
 
 /* ---- H18 -------------------------------------------------------------------------------- */
 
+/* The thread sanitizer closes its own books on a thread in the last round; nothing may run there. */
+#if defined(__SANITIZE_THREAD__)
+#define LATE_ROUNDS (PTHREAD_DESTRUCTOR_ITERATIONS - 1)
+#else
+#define LATE_ROUNDS PTHREAD_DESTRUCTOR_ITERATIONS
+#endif
+
 /* Destructors of the program's, made before and after the library's own, infer in every round that
  * there is. */
 static pthread_key_t early, late;
@@ -198,8 +205,11 @@ static atomic_uint   infers;
 
 static void infer_late(void *session, pthread_key_t key)
 {
-        struct crowd_member me = { .context = session };
+        static _Thread_local int calls; /* of both keys together */
+        struct crowd_member      me = { .context = session };
 
+        if (++calls > 2 * LATE_ROUNDS)
+                return;
         infer_once(&me);
         CHILD_CHECK((me.status == TRIB_OK && me.wrong == 0) || me.status == TRIB_NO_STREAM);
         atomic_fetch_add(&infers, 1);
@@ -239,7 +249,7 @@ static void end_threads_late(void *argument)
                 /* A stream that one of them kept would be missing here after two. */
                 CHILD_CHECK(members[0].status == TRIB_OK && members[0].wrong == 0);
         }
-        CHILD_CHECK(atomic_load(&infers) == 2 * PTHREAD_DESTRUCTOR_ITERATIONS * threads);
+        CHILD_CHECK(atomic_load(&infers) == 2 * LATE_ROUNDS * threads);
         session_rig_close(&rig);
 }
 
