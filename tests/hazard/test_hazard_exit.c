@@ -191,7 +191,7 @@ static void H15_a_process_may_exit_anyhow_without_closing(void **state)
 
 /* ---- H18 -------------------------------------------------------------------------------- */
 
-/* The thread sanitizer closes its own books on a thread in the last round; nothing may run there. */
+/* The thread sanitizer ends its own record of a thread in the last round: nothing may run in it. */
 #if defined(__SANITIZE_THREAD__)
 #define LATE_ROUNDS (PTHREAD_DESTRUCTOR_ITERATIONS - 1)
 #else
