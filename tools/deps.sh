@@ -17,6 +17,8 @@ file:stdio.h      libc6-dev         headers of the C library
 pkg:libjansson-dev libjansson-dev   reads and writes JSON
 ?onednn           onednn            kernels of the CPU device, opened at run time
 ?pkg:libgomp1     libgomp1          threads of oneDNN
+?pkg:liblapacke   liblapacke        LU factorisation of the CPU device, opened at run time
+?pkg:libopenblas0-serial libopenblas0-serial fast arithmetic for it, without threads of its own
 LIST
 }
 

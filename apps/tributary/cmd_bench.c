@@ -15,7 +15,13 @@ static const char help_text[] =
         "start of the program to the first answer is told.\n"
         "\n"
         "  --workload WORKLOAD       INxOUTxBATCH (2048x1024x32), that is a linear layer;\n"
-        "                            mlp:INxHIDDENxOUTxBATCH; or noop, which computes\n"
+        "                            mlp:INxHIDDENxOUTxBATCH;\n"
+        "                            transformer:ROWSxWIDTHxHEADS[xBATCH], a block;\n"
+        "                            conv:CHANNELSxROWSxCOLUMNS[xBATCH], a residual block\n"
+        "                            of 3x3 convolutions; lu:ROWSxCOLUMNS[xBATCH],\n"
+        "                            LU factorisation; sparse times dense:\n"
+        "                            sparse:ROWSxCOLUMNSxDENSITY%xWIDTH, such as\n"
+        "                            sparse:4096x4096x1%x32; or noop, which computes\n"
         "                            nothing and shows what a request costs by itself\n"
         "  --threads N               1 to 1024 (1)\n"
         "  --seconds S               measured time, all rounds together (2.5)\n"
@@ -97,7 +103,7 @@ int trib_cmd_bench(int argc, char **argv)
         struct trib_app_args args = trib_app_args_of("bench", argc, argv);
         struct settings      settings = {
                      .measure = TRIB_MEASURE_OPTIONS_INIT,
-                     .workload = { TRIB__LOAD_LINEAR, 2048, 0, 1024, 32 },
+                     .workload = TRIB__LOAD_SPEC_LINEAR(2048, 1024, 32),
                      .threads = 1,
         };
         int                  exit_status;

@@ -31,7 +31,10 @@ static const char help_text[] =
         "  --device NAME             cpu:0; see 'tributary devices'\n"
         "  --threads LIST            1,2,3,4,6,8,12,16\n"
         "  --workload WORKLOAD       of the thread sweep: INxOUTxBATCH (2048x1024x32),\n"
-        "                            mlp:INxHIDDENxOUTxBATCH, or noop\n"
+        "                            mlp:INxHIDDENxOUTxBATCH, lu:ROWSxCOLUMNS[xBATCH],\n"
+        "                            transformer:ROWSxWIDTHxHEADS[xBATCH],\n"
+        "                            conv:CHANNELSxROWSxCOLUMNS[xBATCH],\n"
+        "                            sparse:ROWSxCOLUMNSxDENSITY%xWIDTH, or noop\n"
         "  --sizes LIST              256x128x8,512x256x16,1024x512x16,2048x1024x32,\n"
         "                            4096x2048x64; measured at 1 and 8 threads, or at 1\n"
         "                            and the most of --threads\n"
@@ -61,11 +64,11 @@ struct settings {
 };
 
 static const unsigned default_threads[] = { 1, 2, 3, 4, 6, 8, 12, 16 };
-static const struct trib__load_spec default_workload = { TRIB__LOAD_LINEAR, 2048, 0, 1024, 32 };
+static const struct trib__load_spec default_workload = TRIB__LOAD_SPEC_LINEAR(2048, 1024, 32);
 static const struct trib__load_spec default_sizes[] = {
-        { TRIB__LOAD_LINEAR, 256, 0, 128, 8 },    { TRIB__LOAD_LINEAR, 512, 0, 256, 16 },
-        { TRIB__LOAD_LINEAR, 1024, 0, 512, 16 },  { TRIB__LOAD_LINEAR, 2048, 0, 1024, 32 },
-        { TRIB__LOAD_LINEAR, 4096, 0, 2048, 64 },
+        TRIB__LOAD_SPEC_LINEAR(256, 128, 8),    TRIB__LOAD_SPEC_LINEAR(512, 256, 16),
+        TRIB__LOAD_SPEC_LINEAR(1024, 512, 16),  TRIB__LOAD_SPEC_LINEAR(2048, 1024, 32),
+        TRIB__LOAD_SPEC_LINEAR(4096, 2048, 64),
 };
 
 static struct settings settings_of_defaults(void)

@@ -109,6 +109,63 @@ TRIB_API trib_value trib_model_softmax(trib_model_builder *builder, trib_value x
 TRIB_API trib_value trib_model_layer_norm(trib_model_builder *builder, trib_value x,
                                           trib_value scale, trib_value shift, float epsilon);
 
+/* Of trib_model_attention. */
+typedef struct trib_attention_options {
+        size_t  struct_size; /* TRIB_ATTENTION_OPTIONS_INIT sets it                        */
+        int64_t heads;       /* that share the width equally                               */
+        float   scale;       /* of the products of q and k; 0: 1 / sqrt(width of a head)   */
+        int32_t is_causal;   /* not 0: row i of q sees rows j <= i + rows of k - rows of q */
+} trib_attention_options;
+
+#define TRIB_ATTENTION_OPTIONS_INIT { sizeof(trib_attention_options), 1, 0.0f, 0 }
+
+/* What: attention (Vaswani and others, 2017) of several heads: for each head, softmax over the rows
+ * of k of (scale q k'), times v. q is [..., rows, heads x width], k [..., k rows, heads x width], v
+ * [..., k rows, heads x v width], with equal dimensions before; the result [..., rows, heads x v
+ * width]; f32, f64, f16 or bf16. options NULL: one head, not causal.
+ * Ownership: *options is copied.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_attention(trib_model_builder *builder, trib_value q, trib_value k,
+                                         trib_value v, const trib_attention_options *options);
+
+/* Of trib_model_conv2d: rows first, then columns. */
+typedef struct trib_conv2d_options {
+        size_t  struct_size; /* TRIB_CONV2D_OPTIONS_INIT sets it                            */
+        int64_t stride[2];   /* 1 or more                                                   */
+        int64_t padding[2];  /* zeros on both sides of x, 0 or more                         */
+        int64_t dilation[2]; /* distance of w's elements on x, 1 or more                    */
+        int64_t groups;      /* channels go in so many groups; as many as channels: depthwise */
+} trib_conv2d_options;
+
+#define TRIB_CONV2D_OPTIONS_INIT { sizeof(trib_conv2d_options), { 1, 1 }, { 0, 0 }, { 1, 1 }, 1 }
+
+/* What: convolution, as networks have it (w is not turned round), + b unless b is TRIB_NO_VALUE. x
+ * is [batch, channels, rows, columns], w a constant [out channels, channels / groups, kernel rows,
+ * kernel columns], b a constant [out channels]; the result [batch, out channels, ...] with
+ * (size + 2 padding - dilation (kernel - 1) - 1) / stride + 1 rows and columns, rounded down; f32,
+ * f64, f16 or bf16. options NULL: those of TRIB_CONV2D_OPTIONS_INIT.
+ * Ownership: *options is copied.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_conv2d(trib_model_builder *builder, trib_value x, trib_value w,
+                                      trib_value b, const trib_conv2d_options *options);
+
+/* What: the LU factorisation with row exchanges of each matrix a [..., m, n], f32 or f64:
+ * P a = l u. Gives [..., m, n]: u on and above the diagonal, l below it (its diagonal is 1). Into
+ * *pivots, unless that is NULL, goes a value of i32 [..., min(m, n)]: before step j, row j was
+ * exchanged with row pivots[j], counted from 0. A pivot of 0 (a singular matrix) is no error; it
+ * is found on u's diagonal.
+ * Ownership: nothing.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
+TRIB_API trib_value trib_model_lu(trib_model_builder *builder, trib_value a, trib_value *pivots);
+
+/* What: y[..., r, c] = sum over k of A[r, k] x[..., k, c], for a sparse matrix A in compressed rows
+ * (CSR) and x [..., columns, n]; f32, f64, f16 or bf16. A is three constants: row_pointers
+ * [rows + 1], from 0 to the number of values, never falling; column_indices [values], in
+ * 0 .. columns - 1, rising within each row; both i32 or both i64; and values, of x's dtype.
+ * Ownership: nothing.   Threads: one.   Blocks: no.
+ * Errors: kept; a sparse matrix that is not as described is refused with its first wrong place.
+ * Since: 0.1 */
+TRIB_API trib_value trib_model_sparse_matmul(trib_model_builder *builder, trib_value row_pointers,
+                                             trib_value column_indices, trib_value values,
+                                             int64_t columns, trib_value x);
+
 /* What: an operator of the caller's own, on 1..TRIB_MAX_OPERATOR_INPUTS values.
  * Ownership: *op and its name are copied; op->context must outlive every model built with it.
  * Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */

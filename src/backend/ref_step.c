@@ -3,6 +3,8 @@
  * operator. No state but user_call.h's depth. */
 #include "backend/ref_step.h"
 
+#include "backend/ref_matrix.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -41,6 +43,12 @@ static void operand_limits(enum trib__op op, uint32_t *least, uint32_t *most)
         if (op == TRIB__OP_LINEAR) {
                 *least = 2;
                 *most = 3;
+        } else if (op == TRIB__OP_ATTENTION) {
+                *least = 3;
+                *most = 3;
+        } else if (op == TRIB__OP_CONV2D) {
+                *least = 2;
+                *most = 3;
         } else if (op == TRIB__OP_LAYER_NORM) {
                 *least = 1;
                 *most = 3;
@@ -68,6 +76,8 @@ bool trib__ref_step_is_supported(const struct trib__step *step, char *reason, ui
         if (step->op == TRIB__OP_USER)
                 return step->user != NULL ||
                        refuse(reason, size, "a user's operator without a function", "");
+        if (trib__is_matrix_step(step->op))
+                return trib__ref_matrix_is_supported(step, reason, size);
         operand_limits(step->op, &least, &most);
         if (least == 0)
                 return refuse(reason, size, "no such operator", "");
@@ -84,12 +94,15 @@ bool trib__ref_step_is_supported(const struct trib__step *step, char *reason, ui
         if (!is_floating(dtype) && !(is_integer(dtype) && takes_integers(step->op)))
                 return refuse(reason, size, "no reference kernel for dtype ",
                               trib_dtype_name(dtype));
-        if (step->op == TRIB__OP_LINEAR && step->activation != TRIB__OP_COUNT &&
-            !is_unary(step->activation))
+        if ((step->op == TRIB__OP_LINEAR || step->op == TRIB__OP_CONV2D) &&
+            step->activation != TRIB__OP_COUNT && !is_unary(step->activation))
                 return refuse(reason, size, "its activation is not a unary operator", "");
         if ((step->op == TRIB__OP_LINEAR && (step->inputs[1].rank != 2 || step->output.rank < 1)) ||
             (step->op == TRIB__OP_LAYER_NORM && step->output.rank < 1) ||
-            (step->op == TRIB__OP_MATMUL && step->output.rank < 2))
+            ((step->op == TRIB__OP_MATMUL || step->op == TRIB__OP_ATTENTION) &&
+             step->output.rank < 2) ||
+            (step->op == TRIB__OP_CONV2D &&
+             (step->inputs[0].rank != 4 || step->inputs[1].rank != 4 || step->output.rank != 4)))
                 return refuse(reason, size, "too few dimensions", "");
         if (step->op == TRIB__OP_SOFTMAX &&
             (step->axis < 0 || step->axis >= step->output.rank))
@@ -263,7 +276,13 @@ trib_status trib__ref_step_run(const struct trib__step *step, const void *const 
                                   reason);
         if (step->op == TRIB__OP_USER)
                 return run_user(step, inputs, output, err);
-        if (step->op == TRIB__OP_LINEAR)
+        if (trib__is_matrix_step(step->op))
+                status = trib__ref_matrix_run(step, inputs, output);
+        else if (step->op == TRIB__OP_ATTENTION)
+                status = trib__ref_attention_run(step, inputs, output);
+        else if (step->op == TRIB__OP_CONV2D)
+                status = trib__ref_conv2d_run(step, inputs, output);
+        else if (step->op == TRIB__OP_LINEAR)
                 status = run_linear(step, inputs, output);
         else if (step->op == TRIB__OP_MATMUL)
                 status = run_matmul(step, inputs, output);

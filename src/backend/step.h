@@ -41,13 +41,19 @@ struct trib__operand {
 
 struct trib__step {
         enum trib__op        op;
-        enum trib__op        activation; /* fused behind a LINEAR; TRIB__OP_COUNT: none     */
+        enum trib__op        activation; /* fused behind LINEAR, CONV2D; or TRIB__OP_COUNT  */
         int32_t              axis;       /* SOFTMAX, 0 <= axis < rank                       */
         float                epsilon;    /* LAYER_NORM                                      */
+        struct trib__attention attention; /* ATTENTION; the scale is set                    */
+        struct trib__conv2d    conv2d;    /* CONV2D                                         */
         const trib_operator *user;       /* USER; owned by the graph                        */
         uint32_t             n_inputs;
         struct trib__operand inputs[TRIB__MAX_STEP_INPUTS]; /* LINEAR: x, w, b or NONE;
-                                                               LAYER_NORM: x, scale, shift  */
+                                                               LAYER_NORM: x, scale, shift;
+                                                               ATTENTION: q, k, v;
+                                                               CONV2D: x, w, b or NONE;
+                                                               SPARSE_MATMUL: x, values,
+                                                               columns, row pointers        */
         struct trib__operand output;
         double               flops;
         double               bytes;          /* read and written at least                   */

@@ -2,26 +2,24 @@
 /* workload.c: a built-in workload as a target of load: model, session, and for each thread its
  * input, output and right result. A thread's memory is one block of its own, first touched by the
  * thread itself, with a gap between blocks, so that no two threads write near each other. */
-#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
-#include "loadgen/workload.h"
+#include "loadgen/workload_model.h"
 
 #define GAP_BYTES 128u
-#define LAYERS_MAX 3
 /* Taking a request's time apart costs some clock readings: nothing beside this many FLOPs. */
 #define MEASURE_ALL_FLOPS 2e6
 #define MEASURE_EVERY_SMALL 16u
 
 /* Owned by the thread of its index while a window runs. */
 struct seat {
-        float      *block; /* input, output, right result */
-        float      *right;
-        trib_tensor input, output;
+        void       *block; /* input, outputs, right results */
+        void       *right[TRIB__LOAD_OUTPUTS_MAX];
+        trib_tensor input, outputs[TRIB__LOAD_OUTPUTS_MAX];
 };
 
 struct trib__load_workload {
@@ -33,97 +31,28 @@ struct trib__load_workload {
         trib_model               *model;
         trib_session             *session;
         struct seat              *seats;
-        size_t                    in_count, out_count; /* numbers in an input, an output */
+        struct trib__load_ports   ports;
 };
-
-static int copy_one(void *context, const trib_tensor *inputs, int n_inputs,
-                    const trib_tensor *output)
-{
-        (void)context;
-        (void)n_inputs;
-        *(float *)output->data = *(const float *)inputs[0].data;
-        return 0;
-}
-
-/* `rows` x `columns` numbers in +-scale; NULL when memory is short. */
-static float *random_numbers(struct trib__random *random, size_t count, float scale)
-{
-        float *numbers = trib__alloc("loadgen.weights", count * sizeof(*numbers));
-
-        for (size_t i = 0; numbers != NULL && i < count; i++)
-                numbers[i] = scale * trib__random_f32(random);
-        return numbers;
-}
-
-static trib_status add_linear(trib_model_builder *builder, struct trib__random *random,
-                              int64_t in, int64_t out, trib_value *value, trib_error *err)
-{
-        size_t      weight_count = (size_t)in * (size_t)out;
-        float       scale = 1.0f / sqrtf((float)in);
-        float      *weights = random_numbers(random, weight_count, scale);
-        float      *biases = random_numbers(random, (size_t)out, scale);
-        trib_status status = TRIB_OK;
-
-        if (weights == NULL || biases == NULL) {
-                status = trib__fail(err, TRIB_OUT_OF_MEMORY,
-                                    "workload: no memory for %zu weights", weight_count);
-        } else {
-                trib_tensor w = trib_tensor_from_f32(weights, 2, (int64_t[]){ out, in });
-                trib_tensor b = trib_tensor_from_f32(biases, 1, (int64_t[]){ out });
-
-                *value = trib_model_linear(builder, *value, trib_model_constant(builder, &w),
-                                           trib_model_constant(builder, &b));
-        }
-        trib__free(biases);
-        trib__free(weights);
-        return status;
-}
-
-static trib_status add_layers(const struct trib__load_workload *workload,
-                              trib_model_builder *builder, trib_value *value, trib_error *err)
-{
-        const struct trib__load_spec *spec = &workload->spec;
-        struct trib__random           random = { workload->options.seed };
-        int64_t     widths[LAYERS_MAX + 1] = { spec->in_features, spec->hidden, spec->hidden,
-                                               spec->out_features };
-        int         layers = spec->kind == TRIB__LOAD_MLP ? LAYERS_MAX : 1;
-        trib_status status = TRIB_OK;
-
-        if (layers == 1)
-                widths[1] = spec->out_features;
-        for (int i = 0; i < layers && status == TRIB_OK; i++) {
-                if (i > 0)
-                        *value = trib_model_relu(builder, *value);
-                status = add_linear(builder, &random, widths[i], widths[i + 1], value, err);
-        }
-        return status;
-}
 
 static trib_status build_model(struct trib__load_workload *workload, trib_device *device,
                                trib_error *err)
 {
-        const struct trib__load_spec *spec = &workload->spec;
-        trib_operator       noop = TRIB_OPERATOR_INIT;
         trib_model_builder *builder;
-        trib_value          value;
         trib_status         status = trib_model_builder_create(&builder, err);
 
         if (status != TRIB_OK)
                 return status;
-        value = trib_model_input(builder, "x", TRIB_F32, 2,
-                                 (int64_t[]){ spec->batch, spec->in_features });
-        noop.name = "noop";
-        noop.run = copy_one;
-        if (spec->kind == TRIB__LOAD_NOOP)
-                value = trib_model_operator(builder, &noop, &value, 1);
-        else
-                status = add_layers(workload, builder, &value, err);
-        if (status == TRIB_OK) {
-                trib_model_output(builder, "y", value);
+        status = trib__load_describe(&workload->spec, workload->options.seed, builder, err);
+        if (status == TRIB_OK)
                 status = trib_model_build(builder, device, &workload->model, err);
-        }
         trib_model_builder_destroy(builder);
         return status;
+}
+
+/* A view of a port; a workload's ports are packed. */
+static trib_tensor view_of(const struct trib__load_port *port, void *data)
+{
+        return trib_tensor_from(port->dtype, data, port->rank, port->shape);
 }
 
 static trib_status open_session(struct trib__load_workload *workload, trib_error *err)
@@ -131,8 +60,7 @@ static trib_status open_session(struct trib__load_workload *workload, trib_error
         const struct trib__load_options *options = &workload->options;
         trib_session_options session_options = TRIB_SESSION_OPTIONS_INIT;
         trib_plan_info       info;
-        trib_tensor          input = trib_tensor_from_f32(
-                NULL, 2, (int64_t[]){ workload->spec.batch, workload->spec.in_features });
+        trib_tensor          input = view_of(&workload->ports.input, NULL);
         trib_status          status;
 
         trib__load_spec_cost(&workload->spec, &workload->facts.flops, &workload->facts.bytes);
@@ -150,29 +78,42 @@ static trib_status open_session(struct trib__load_workload *workload, trib_error
         return status;
 }
 
+/* Each part begins on a line of its own. */
+static size_t padded(size_t bytes)
+{
+        return (bytes + 63) & ~(size_t)63;
+}
+
+static void set_up_seat(const struct trib__load_workload *workload, struct seat *seat)
+{
+        char *at = (char *)seat->block + padded(workload->ports.input.bytes);
+
+        seat->input = view_of(&workload->ports.input, seat->block);
+        for (int i = 0; i < workload->ports.n_outputs; i++) {
+                seat->outputs[i] = view_of(&workload->ports.outputs[i], at);
+                at += padded(workload->ports.outputs[i].bytes);
+        }
+        for (int i = 0; i < workload->ports.n_outputs; i++) {
+                seat->right[i] = at;
+                at += padded(workload->ports.outputs[i].bytes);
+        }
+}
+
 static trib_status take_seats(struct trib__load_workload *workload, trib_error *err)
 {
-        const struct trib__load_spec *spec = &workload->spec;
-        size_t in = (size_t)spec->batch * (size_t)spec->in_features;
-        size_t out = (size_t)spec->batch * (size_t)spec->out_features;
-        size_t in_padded = (in + 15) & ~(size_t)15, out_padded = (out + 15) & ~(size_t)15;
-        size_t bytes = (in_padded + 2 * out_padded) * sizeof(float) + GAP_BYTES;
+        size_t bytes = padded(workload->ports.input.bytes) + GAP_BYTES;
 
-        workload->in_count = in;
-        workload->out_count = out;
+        for (int i = 0; i < workload->ports.n_outputs; i++)
+                bytes += 2 * padded(workload->ports.outputs[i].bytes);
         workload->seats =
                 trib__calloc("loadgen.seats", workload->options.threads, sizeof(struct seat));
         for (unsigned i = 0; workload->seats != NULL && i < workload->options.threads; i++) {
                 struct seat *seat = &workload->seats[i];
 
-                seat->block = trib__aligned("loadgen.seat", 64, (bytes + 63) & ~(size_t)63);
+                seat->block = trib__aligned("loadgen.seat", 64, bytes);
                 if (seat->block == NULL)
                         break;
-                seat->input = trib_tensor_from_f32(seat->block, 2,
-                                                   (int64_t[]){ spec->batch, spec->in_features });
-                seat->output = trib_tensor_from_f32(
-                        seat->block + in_padded, 2, (int64_t[]){ spec->batch, spec->out_features });
-                seat->right = seat->block + in_padded + out_padded;
+                set_up_seat(workload, seat);
         }
         if (workload->seats == NULL
             || workload->seats[workload->options.threads - 1].block == NULL)
@@ -180,6 +121,14 @@ static trib_status take_seats(struct trib__load_workload *workload, trib_error *
                                   "workload: no memory for inputs and outputs of %u threads, %zu "
                                   "bytes each", workload->options.threads, bytes);
         return TRIB_OK;
+}
+
+/* Every byte of the outputs. */
+static void set_outputs(const struct trib__load_workload *workload, unsigned thread, int byte)
+{
+        for (int i = 0; i < workload->ports.n_outputs; i++)
+                memset(workload->seats[thread].outputs[i].data, byte,
+                       workload->ports.outputs[i].bytes);
 }
 
 /* On each thread: its own random input. */
@@ -191,9 +140,9 @@ static void fill_input(void *context, unsigned thread)
 
         random.state ^= trib__random_next(&random) + thread;
         (void)trib__random_next(&random);
-        for (size_t i = 0; i < workload->in_count; i++)
+        for (size_t i = 0; i < workload->ports.input.bytes / sizeof(float); i++)
                 numbers[i] = trib__random_f32(&random);
-        memset(workload->seats[thread].output.data, 0, workload->out_count * sizeof(float));
+        set_outputs(workload, thread, 0);
 }
 
 struct serial_job {
@@ -215,7 +164,8 @@ static trib_status serial_step(struct trib__load_workload *workload, unsigned th
         if (began > workload->options.deadline)
                 return trib__fail(err, TRIB_TIMED_OUT,
                                   "the time was over before the right results were computed");
-        status = trib_infer(workload->session, &seat->input, 1, &seat->output, 1, err);
+        status = trib_infer(workload->session, &seat->input, 1, seat->outputs,
+                            workload->ports.n_outputs, err);
         if (status != TRIB_OK)
                 return status;
         took = trib__now() - began;
@@ -223,7 +173,8 @@ static trib_status serial_step(struct trib__load_workload *workload, unsigned th
                 workload->facts.first_answer_at = began + took;
         if (thread == 0 || took < workload->facts.request_ns)
                 workload->facts.request_ns = took;
-        memcpy(seat->right, seat->output.data, workload->out_count * sizeof(float));
+        for (int i = 0; i < workload->ports.n_outputs; i++)
+                memcpy(seat->right[i], seat->outputs[i].data, workload->ports.outputs[i].bytes);
         return TRIB_OK;
 }
 
@@ -242,7 +193,8 @@ static trib_status request(void *context, unsigned thread, trib_error *err)
         const struct trib__load_workload *workload = context;
         const struct seat                *seat = &workload->seats[thread];
 
-        return trib_infer(workload->session, &seat->input, 1, &seat->output, 1, err);
+        return trib_infer(workload->session, &seat->input, 1, seat->outputs,
+                          workload->ports.n_outputs, err);
 }
 
 /* All bits set: not a number, and not what any workload gives. */
@@ -250,7 +202,7 @@ static void begin(void *context, unsigned thread)
 {
         const struct trib__load_workload *workload = context;
 
-        memset(workload->seats[thread].output.data, 0xFF, workload->out_count * sizeof(float));
+        set_outputs(workload, thread, 0xFF);
 }
 
 static bool check(void *context, unsigned thread)
@@ -258,7 +210,12 @@ static bool check(void *context, unsigned thread)
         const struct trib__load_workload *workload = context;
         const struct seat                *seat = &workload->seats[thread];
 
-        return memcmp(seat->output.data, seat->right, workload->out_count * sizeof(float)) == 0;
+        for (int i = 0; i < workload->ports.n_outputs; i++) {
+                if (memcmp(seat->outputs[i].data, seat->right[i],
+                           workload->ports.outputs[i].bytes) != 0)
+                        return false;
+        }
+        return true;
 }
 
 static trib_status stats(void *context, trib_session_stats *out, trib_error *err)
@@ -304,6 +261,7 @@ trib_status trib__load_workload_open(trib_device *device, struct trib__crew *cre
         if (workload == NULL)
                 return trib__fail(err, TRIB_OUT_OF_MEMORY, "workload: no memory");
         workload->spec = *spec;
+        trib__load_spec_ports(spec, &workload->ports);
         workload->options = *options;
         workload->target = (struct trib__target){ workload, request, begin,
                                                   options->computes_nothing ? NULL : check, stats };

@@ -3,6 +3,15 @@
  *
  *     linear  y = W x + b, f32, random weights uniform in +-1/sqrt(in_features)
  *     mlp     two hidden layers: linear, relu, linear, relu, linear
+ *     lu      LU factorisation with row exchanges of a random matrix; rows are out_features,
+ *             columns in_features
+ *     sparse  y = A x, A sparse in compressed rows (CSR), equally many numbers in each row, x of
+ *             `batch` columns; rows are out_features, columns in_features
+ *     transformer  a block of a transformer: layer norm, attention of several heads, layer norm,
+ *             two linear layers with gelu between, four times as wide; both with the input added.
+ *             in_features and out_features are its width
+ *     conv    a residual block: convolution 3 x 3, relu, convolution 3 x 3, the input added, relu.
+ *             in_features and out_features are its channels
  *     noop    an operator that copies one number: what a request costs beside its computation
  *
  * Every thread has random input of its own and an output; the right result of each is computed
@@ -15,20 +24,37 @@
 typedef enum trib__load_kind {
         TRIB__LOAD_LINEAR,
         TRIB__LOAD_MLP,
-        TRIB__LOAD_NOOP
+        TRIB__LOAD_NOOP,
+        TRIB__LOAD_LU,
+        TRIB__LOAD_SPARSE,
+        TRIB__LOAD_TRANSFORMER,
+        TRIB__LOAD_CONV
 } trib__load_kind;
+
+#define TRIB__LOAD_LU_MAX (INT64_C(1) << 24) /* rows, and columns */
 
 struct trib__load_spec {
         trib__load_kind kind;
         int64_t in_features, hidden, out_features, batch; /* hidden: of mlp only */
+        int64_t density; /* of sparse: how many of a million numbers are there  */
+        int64_t rows;    /* of transformer: the sequence; of conv: an image     */
+        int64_t columns; /* of conv                                             */
+        int64_t heads;   /* of transformer                                      */
 };
 
-/* What: reads "INxOUTxBATCH" or "linear:INxOUTxBATCH", "mlp:INxHIDDENxOUTxBATCH", "noop".
+/* The initialiser of a linear layer. */
+#define TRIB__LOAD_SPEC_LINEAR(in, out, rows_at_once)                                         \
+        { .kind = TRIB__LOAD_LINEAR, .in_features = (in), .out_features = (out),               \
+          .batch = (rows_at_once) }
+
+/* What: reads "INxOUTxBATCH" or "linear:INxOUTxBATCH", "mlp:INxHIDDENxOUTxBATCH",
+ * "lu:ROWSxCOLUMNS[xBATCH]", "sparse:ROWSxCOLUMNSxDENSITY%xWIDTH",
+ * "transformer:ROWSxWIDTHxHEADS[xBATCH]", "conv:CHANNELSxROWSxCOLUMNS[xBATCH]", "noop".
  * Errors: TRIB_INVALID_ARGUMENT. */
 TRIB_MUST_USE trib_status trib__load_spec_parse(const char *text, struct trib__load_spec *out,
                                                 trib_error *err);
 
-/* "linear", "mlp", "noop". */
+/* "linear", "mlp", "noop", ... */
 const char *trib__load_kind_name(trib__load_kind kind);
 
 /* As trib__load_spec_parse reads it. Returns buffer. */

@@ -7,6 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "model/csr.h"
+#include "model/shape_priv.h"
 
 /* Make room for one more element in *array of `*cap` elements of `size` bytes. */
 static trib_status grow(void **array, uint32_t *cap, uint32_t count, size_t size,
@@ -138,6 +140,33 @@ static bool is_constant(const struct trib__graph *graph, int32_t value)
         return graph->values[value].kind == TRIB__VALUE_CONSTANT;
 }
 
+/* Operands that are kept in a form of their own (packed, checked), and so cannot be computed. */
+static bool must_be_constant(enum trib__op op, uint32_t operand)
+{
+        return (op == TRIB__OP_LINEAR || op == TRIB__OP_LAYER_NORM || op == TRIB__OP_CONV2D ||
+                op == TRIB__OP_SPARSE_MATMUL) &&
+               operand > 0;
+}
+
+/* The sparse matrix of a node, whatever is known of the dense one. */
+static trib_status check_csr(const struct trib__graph *graph, const struct trib__node *node,
+                             const struct trib__shape *shapes, trib_error *err)
+{
+        const struct trib__value *columns = &graph->values[node->inputs[2]];
+        const struct trib__value *rows = &graph->values[node->inputs[3]];
+        trib_status               status = trib__shape_check_csr(node, shapes, err);
+        const struct trib__csr    csr = {
+                .row_pointers = graph->constants[rows->index].data,
+                .columns = graph->constants[columns->index].data,
+                .n_rows = shapes[3].dims[0] - 1,
+                .n_columns = node->columns,
+                .n_values = shapes[2].dims[0],
+                .index_dtype = shapes[2].dtype,
+        };
+
+        return status == TRIB_OK ? trib__csr_check(&csr, err) : status;
+}
+
 static trib_status check_inputs(const struct trib__graph *graph, const struct trib__node *node,
                                 struct trib__shape *shapes, trib_error *err)
 {
@@ -148,8 +177,7 @@ static trib_status check_inputs(const struct trib__graph *graph, const struct tr
                         return trib__fail(err, TRIB_INVALID_ARGUMENT,
                                           "%s: operand %u is not a value of this builder",
                                           trib__op_name(node->op), i);
-                if ((node->op == TRIB__OP_LINEAR || node->op == TRIB__OP_LAYER_NORM) && i > 0 &&
-                    !is_constant(graph, value))
+                if (must_be_constant(node->op, i) && !is_constant(graph, value))
                         return trib__fail(err, TRIB_UNSUPPORTED,
                                           "%s: operand %u must be a constant (use matmul and add "
                                           "for computed weights)",
@@ -169,6 +197,8 @@ trib_status trib__graph_add_node(struct trib__graph *graph, const struct trib__n
 
         if (status == TRIB_OK)
                 status = trib__shape_infer(node, shapes, false, &output, err);
+        if (status == TRIB_OK && node->op == TRIB__OP_SPARSE_MATMUL)
+                status = check_csr(graph, node, shapes, err);
         if (status == TRIB_OK)
                 status = GROW(graph, nodes, err);
         if (status == TRIB_OK)

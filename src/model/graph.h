@@ -44,6 +44,9 @@ struct trib__node {
         enum trib__op op;
         int32_t       axis;
         float         epsilon;
+        int64_t       columns; /* SPARSE_MATMUL: of the sparse matrix */
+        struct trib__attention attention;
+        struct trib__conv2d    conv2d;
         uint32_t      n_inputs;
         int32_t       inputs[TRIB_MAX_OPERATOR_INPUTS]; /* values, or TRIB__NO_VALUE */
         int32_t       output;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "model/shape_priv.h"
 #include "model/user_call.h"
 
 static bool is_float(trib_dtype dtype)
@@ -76,8 +77,8 @@ static bool merge_dim(int64_t a, int64_t b, int64_t *out)
         return true;
 }
 
-static trib_status mismatch(const struct trib__node *node, const struct trib__shape *a,
-                            const struct trib__shape *b, const char *why, trib_error *err)
+trib_status trib__shape_mismatch(const struct trib__node *node, const struct trib__shape *a,
+                                 const struct trib__shape *b, const char *why, trib_error *err)
 {
         char one[96], two[96];
 
@@ -86,7 +87,16 @@ static trib_status mismatch(const struct trib__node *node, const struct trib__sh
                           trib__shape_text(b, two, sizeof(two)), why);
 }
 
-static bool dims_agree(int64_t a, int64_t b)
+trib_status trib__shape_refuse(const struct trib__node *node, const struct trib__shape *a,
+                               const char *why, trib_error *err)
+{
+        char text[96];
+
+        return trib__fail(err, TRIB_SHAPE_MISMATCH, "%s: %s: %s", trib__op_name(node->op),
+                          trib__shape_text(a, text, sizeof(text)), why);
+}
+
+bool trib__dims_agree(int64_t a, int64_t b)
 {
         return a == b || a == TRIB__ANY || b == TRIB__ANY;
 }
@@ -97,14 +107,16 @@ static trib_status infer_linear(const struct trib__node *node, const struct trib
         const struct trib__shape *x = &in[0], *w = &in[1], *b = &in[2];
 
         if (w->rank != 2)
-                return mismatch(node, x, w, "weights are [out_features, in_features]", err);
+                return trib__shape_mismatch(node, x, w,
+                                            "weights are [out_features, in_features]", err);
         if (x->rank < 1)
-                return mismatch(node, x, w, "the input needs at least one dimension", err);
-        if (!dims_agree(x->dims[x->rank - 1], w->dims[1]))
-                return mismatch(node, x, w,
+                return trib__shape_mismatch(node, x, w,
+                                            "the input needs at least one dimension", err);
+        if (!trib__dims_agree(x->dims[x->rank - 1], w->dims[1]))
+                return trib__shape_mismatch(node, x, w,
                                 "the input's last dimension must be the weights' second", err);
         if (node->n_inputs > 2 && (b->rank != 1 || b->dims[0] != w->dims[0]))
-                return mismatch(node, w, b, "the bias is [out_features]", err);
+                return trib__shape_mismatch(node, w, b, "the bias is [out_features]", err);
         *out = *x;
         out->dims[x->rank - 1] = w->dims[0];
         return TRIB_OK;
@@ -131,14 +143,14 @@ static trib_status infer_matmul(const struct trib__node *node, const struct trib
         const struct trib__shape *a = &in[0], *b = &in[1];
 
         if (a->rank < 2 || b->rank < 2)
-                return mismatch(node, a, b, "both need at least two dimensions", err);
-        if (!dims_agree(a->dims[a->rank - 1], b->dims[b->rank - 2]))
-                return mismatch(node, a, b,
+                return trib__shape_mismatch(node, a, b, "both need at least two dimensions", err);
+        if (!trib__dims_agree(a->dims[a->rank - 1], b->dims[b->rank - 2]))
+                return trib__shape_mismatch(node, a, b,
                                 "the first's last dimension must be the second's last but one",
                                 err);
         out->dtype = a->dtype;
         if (!broadcast(a, b, 2, out))
-                return mismatch(node, a, b, "the leading dimensions differ", err);
+                return trib__shape_mismatch(node, a, b, "the leading dimensions differ", err);
         out->dims[out->rank - 2] = a->dims[a->rank - 2];
         out->dims[out->rank - 1] = b->dims[b->rank - 1];
         return TRIB_OK;
@@ -160,8 +172,8 @@ static trib_status infer_norm(const struct trib__node *node, const struct trib__
         }
         for (uint32_t i = 1; i < node->n_inputs; i++) {
                 if (in[i].rank != 1 ||
-                    !dims_agree(in[i].dims[0], in[0].dims[in[0].rank - 1]))
-                        return mismatch(node, &in[0], &in[i],
+                    !trib__dims_agree(in[i].dims[0], in[0].dims[in[0].rank - 1]))
+                        return trib__shape_mismatch(node, &in[0], &in[i],
                                         "scale and shift are as long as the last dimension",
                                         err);
         }
@@ -240,6 +252,8 @@ trib_status trib__shape_infer(const struct trib__node *node, const struct trib__
                 *output = inputs[0];
                 return TRIB_OK;
         }
+        if (trib__is_matrix_op(node->op))
+                return trib__shape_infer_matrix(node, inputs, output, err);
         status = check_dtypes(node, inputs, err);
         if (status != TRIB_OK)
                 return status;
@@ -252,9 +266,13 @@ trib_status trib__shape_infer(const struct trib__node *node, const struct trib__
         case TRIB__OP_MUL:
                 output->dtype = inputs[0].dtype;
                 if (!broadcast(&inputs[0], &inputs[1], 0, output))
-                        return mismatch(node, &inputs[0], &inputs[1],
+                        return trib__shape_mismatch(node, &inputs[0], &inputs[1],
                                         "dimensions must be equal or 1", err);
                 return TRIB_OK;
+        case TRIB__OP_ATTENTION:
+                return trib__shape_infer_attention(node, inputs, output, err);
+        case TRIB__OP_CONV2D:
+                return trib__shape_infer_conv2d(node, inputs, output, err);
         case TRIB__OP_SOFTMAX:
         case TRIB__OP_LAYER_NORM:
                 return infer_norm(node, inputs, output, err);
@@ -264,7 +282,7 @@ trib_status trib__shape_infer(const struct trib__node *node, const struct trib__
         }
 }
 
-static double element_count(const struct trib__shape *shape)
+double trib__shape_count(const struct trib__shape *shape)
 {
         double count = 1;
 
@@ -276,13 +294,20 @@ static double element_count(const struct trib__shape *shape)
 double trib__node_flops(const struct trib__node *node, const struct trib__shape *inputs,
                         const struct trib__shape *output)
 {
-        double count = element_count(output);
+        double count = trib__shape_count(output);
 
+        if (trib__is_matrix_op(node->op))
+                return trib__matrix_flops(node, inputs, output);
         switch (node->op) {
         case TRIB__OP_LINEAR:
                 return count * (2.0 * (double)inputs[1].dims[1] + (node->n_inputs > 2 ? 1 : 0));
         case TRIB__OP_MATMUL:
                 return count * 2.0 * (double)inputs[0].dims[inputs[0].rank - 1];
+        case TRIB__OP_ATTENTION:
+                return trib__attention_flops(node, inputs);
+        case TRIB__OP_CONV2D:
+                return count * (2 * trib__shape_count(&inputs[1]) / (double)inputs[1].dims[0] +
+                                (node->n_inputs > 2 ? 1 : 0));
         case TRIB__OP_GELU_ERF:
         case TRIB__OP_GELU_TANH:
                 return count * 6;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* build.c: from a graph and input shapes to a plan: infer shapes, drop what no output needs, fuse
  * activations into linear steps, place every operand. No locks; all state is in `struct build`. */
+#include <math.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -154,8 +155,9 @@ static bool fuse(struct build *build, const struct trib__node *node)
         if (!is_activation(node->op) || build->step_of[source] == 0)
                 return false;
         step = &build->plan->steps[build->step_of[source] - 1];
-        if (step->op != TRIB__OP_LINEAR || step->activation != TRIB__OP_COUNT ||
-            build->uses[source] != 1 || is_output(build->graph, source))
+        if ((step->op != TRIB__OP_LINEAR && step->op != TRIB__OP_CONV2D) ||
+            step->activation != TRIB__OP_COUNT || build->uses[source] != 1 ||
+            is_output(build->graph, source))
                 return false;
         step->activation = node->op;
         step->output.index = (uint32_t)node->output;
@@ -181,6 +183,12 @@ static struct trib__operand operand_of(const struct build *build, int32_t value)
         return operand;
 }
 
+/* What no scale means: 1 / sqrt(width of a head). */
+static float scale_of(const struct trib__operand *q, const struct trib__node *node)
+{
+        return 1.0f / sqrtf((float)(q->shape[q->rank - 1] / node->attention.heads));
+}
+
 static void add_step(struct build *build, const struct trib__node *node)
 {
         struct trib__step *step = &build->plan->steps[build->plan->n_steps++];
@@ -190,6 +198,8 @@ static void add_step(struct build *build, const struct trib__node *node)
         step->op = node->op;
         step->activation = TRIB__OP_COUNT;
         step->epsilon = node->epsilon;
+        step->attention = node->attention;
+        step->conv2d = node->conv2d;
         step->user = node->op == TRIB__OP_USER ? &node->user : NULL;
         step->n_inputs = node->n_inputs;
         for (uint32_t i = 0; i < node->n_inputs; i++) {
@@ -199,6 +209,8 @@ static void add_step(struct build *build, const struct trib__node *node)
         }
         step->output = operand_of(build, node->output);
         step->axis = node->axis < 0 ? node->axis + step->output.rank : node->axis;
+        if (node->op == TRIB__OP_ATTENTION && node->attention.scale == 0)
+                step->attention.scale = scale_of(&step->inputs[0], node);
         step->bytes += (double)step->output.bytes;
         step->flops = trib__node_flops(node, in, &build->shapes[node->output]);
 }

@@ -177,6 +177,107 @@ trib_value trib_model_layer_norm(trib_model_builder *builder, trib_value x, trib
         return add(builder, &node);
 }
 
+/* Copy what the caller's struct of options has over the defaults in `to`; false if it is none,
+ * which the builder keeps. */
+static bool take_options(trib_model_builder *builder, const void *from, void *to, size_t known,
+                         const char *what)
+{
+        size_t size;
+
+        if (from == NULL)
+                return true;
+        if (trib__check_options(from, known, what, &builder->first_failure) != TRIB_OK)
+                return false;
+        memcpy(&size, from, sizeof(size));
+        memcpy(to, from, size < known ? size : known);
+        return true;
+}
+
+trib_value trib_model_attention(trib_model_builder *builder, trib_value q, trib_value k,
+                                trib_value v, const trib_attention_options *options)
+{
+        trib_attention_options taken = TRIB_ATTENTION_OPTIONS_INIT;
+        struct trib__node      node = { .op = TRIB__OP_ATTENTION,
+                                        .n_inputs = 3,
+                                        .inputs = { q, k, v } };
+
+        if (!is_good(builder) ||
+            !take_options(builder, options, &taken, sizeof(taken), "trib_attention_options"))
+                return TRIB_NO_VALUE;
+        /* Written so that a NaN is refused. */
+        if (taken.heads < 1 || !(taken.scale >= 0 && taken.scale <= 1e30f)) {
+                (void)trib__fail(&builder->first_failure, TRIB_INVALID_ARGUMENT,
+                                 "attention: heads are %lld and scale is %g; must be 1 or more, "
+                                 "and 0..1e30", (long long)taken.heads, (double)taken.scale);
+                return TRIB_NO_VALUE;
+        }
+        node.attention.heads = taken.heads;
+        node.attention.scale = taken.scale;
+        node.attention.is_causal = taken.is_causal != 0;
+        return add(builder, &node);
+}
+
+#define GREATEST_GEOMETRY INT64_C(0x7fffffff)
+
+trib_value trib_model_conv2d(trib_model_builder *builder, trib_value x, trib_value w,
+                             trib_value b, const trib_conv2d_options *options)
+{
+        trib_conv2d_options taken = TRIB_CONV2D_OPTIONS_INIT;
+        struct trib__node   node = { .op = TRIB__OP_CONV2D,
+                                     .n_inputs = b == TRIB_NO_VALUE ? 2 : 3,
+                                     .inputs = { x, w, b } };
+        bool                is_right;
+
+        if (!is_good(builder) ||
+            !take_options(builder, options, &taken, sizeof(taken), "trib_conv2d_options"))
+                return TRIB_NO_VALUE;
+        is_right = taken.groups >= 1 && taken.groups <= GREATEST_GEOMETRY;
+        for (int i = 0; i < 2; i++) {
+                is_right = is_right && taken.stride[i] >= 1 && taken.padding[i] >= 0 &&
+                           taken.dilation[i] >= 1 && taken.stride[i] <= GREATEST_GEOMETRY &&
+                           taken.padding[i] <= GREATEST_GEOMETRY &&
+                           taken.dilation[i] <= GREATEST_GEOMETRY;
+                node.conv2d.stride[i] = taken.stride[i];
+                node.conv2d.padding[i] = taken.padding[i];
+                node.conv2d.dilation[i] = taken.dilation[i];
+        }
+        node.conv2d.groups = taken.groups;
+        if (!is_right) {
+                (void)trib__fail(&builder->first_failure, TRIB_INVALID_ARGUMENT,
+                                 "conv2d: stride, dilation and groups must be 1..2^31-1, padding "
+                                 "0..2^31-1");
+                return TRIB_NO_VALUE;
+        }
+        return add(builder, &node);
+}
+
+trib_value trib_model_lu(trib_model_builder *builder, trib_value a, trib_value *pivots)
+{
+        trib_value packed = add_simple(builder, TRIB__OP_LU, a, 0, 1);
+
+        if (pivots != NULL)
+                *pivots = add_simple(builder, TRIB__OP_LU_PIVOTS, packed, 0, 1);
+        return add_simple(builder, TRIB__OP_LU_FACTORS, packed, 0, 1);
+}
+
+trib_value trib_model_sparse_matmul(trib_model_builder *builder, trib_value row_pointers,
+                                    trib_value column_indices, trib_value values, int64_t columns,
+                                    trib_value x)
+{
+        struct trib__node node = { .op = TRIB__OP_SPARSE_MATMUL,
+                                   .n_inputs = 4,
+                                   .inputs = { x, values, column_indices, row_pointers },
+                                   .columns = columns };
+
+        if (is_good(builder) && columns < 1) {
+                (void)trib__fail(&builder->first_failure, TRIB_INVALID_ARGUMENT,
+                                 "sparse_matmul: columns is %lld, must be 1 or more",
+                                 (long long)columns);
+                return TRIB_NO_VALUE;
+        }
+        return add(builder, &node);
+}
+
 /* Copy the caller's operator into the node, checked. */
 static trib_status read_operator(const trib_operator *op, struct trib__node *node,
                                  trib_error *err)

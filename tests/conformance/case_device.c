@@ -180,6 +180,44 @@ void peaks_are_sane(void **state)
         rig_close(&rig);
 }
 
+/* The operands of the operators that are not of squares alone. */
+static void make_special(struct handmade *made, enum trib__op op, trib_dtype dtype)
+{
+        const int64_t        square[2] = { 4, 4 }, packed[2] = { 5, 4 }, four = 4, five = 5;
+        const int64_t        image[4] = { 1, 4, 4, 4 }, kernel[4] = { 4, 4, 1, 1 };
+        struct trib__operand in[4];
+        const int64_t       *out = op == TRIB__OP_LU ? packed : square;
+
+        if (op == TRIB__OP_CONV2D) {
+                in[0] = handmade_operand(made, TRIB__PLACE_INPUT, dtype, 4, image);
+                in[1] = handmade_operand(made, TRIB__PLACE_CONSTANT, dtype, 4, kernel);
+                handmade_step(made, op, 2, in,
+                              handmade_operand(made, TRIB__PLACE_OUTPUT, dtype, 4, image))
+                        ->conv2d = (struct trib__conv2d){ { 1, 1 }, { 0, 0 }, { 1, 1 }, 1 };
+                return;
+        }
+        if (op == TRIB__OP_ATTENTION) {
+                for (int i = 0; i < 3; i++)
+                        in[i] = handmade_operand(made, TRIB__PLACE_INPUT, dtype, 2, square);
+                handmade_step(made, op, 3, in,
+                              handmade_operand(made, TRIB__PLACE_OUTPUT, dtype, 2, square))
+                        ->attention = (struct trib__attention){ 2, 0.5f, false };
+                return;
+        }
+        in[0] = handmade_operand(made, TRIB__PLACE_INPUT, dtype, 2,
+                                 op == TRIB__OP_LU_FACTORS || op == TRIB__OP_LU_PIVOTS ? packed
+                                                                                      : square);
+        if (op == TRIB__OP_SPARSE_MATMUL) {
+                in[1] = handmade_operand(made, TRIB__PLACE_CONSTANT, dtype, 1, &four);
+                in[2] = handmade_operand(made, TRIB__PLACE_CONSTANT, TRIB_I32, 1, &four);
+                in[3] = handmade_operand(made, TRIB__PLACE_CONSTANT, TRIB_I32, 1, &five);
+        }
+        (void)handmade_step(made, op, op == TRIB__OP_SPARSE_MATMUL ? 4 : 1, in,
+                            op == TRIB__OP_LU_PIVOTS
+                                    ? handmade_operand(made, TRIB__PLACE_OUTPUT, TRIB_I32, 1, &four)
+                                    : handmade_operand(made, TRIB__PLACE_OUTPUT, dtype, 2, out));
+}
+
 /* One step of an operator on small operands of a dtype. */
 static void make_step(struct handmade *made, enum trib__op op, trib_dtype dtype)
 {
@@ -191,6 +229,10 @@ static void make_step(struct handmade *made, enum trib__op op, trib_dtype dtype)
                                          : 1;
 
         handmade_init(made);
+        if (op > TRIB__OP_LAYER_NORM) {
+                make_special(made, op, dtype);
+                return;
+        }
         in[0] = handmade_operand(made, TRIB__PLACE_INPUT, dtype, 2, square);
         in[1] = n == 1 ? in[0]
                        : handmade_operand(made,

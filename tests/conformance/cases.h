@@ -40,6 +40,16 @@
         X(chain_through_the_slab_is_right)                      \
         X(step_may_write_over_its_input)                        \
         X(rows_do_not_see_their_neighbours)                     \
+        /* case_matrix.c */                                     \
+        X(lu_is_right)                                          \
+        X(lu_takes_every_kind_of_matrix)                        \
+        X(lu_gives_the_same_bits_on_every_queue)                \
+        X(sparse_matmul_is_right)                               \
+        /* case_layers.c */                                     \
+        X(attention_is_right)                                   \
+        X(attention_survives_large_scores)                      \
+        X(conv2d_is_right)                                      \
+        X(conv2d_with_activation_is_right)                      \
         /* case_threads.c */                                    \
         X(threads_on_queues_of_their_own_agree_to_the_bit)      \
         X(threads_compile_and_release_at_once)                  \

@@ -92,6 +92,12 @@ trib_status scenario_load(struct scenario *s, trib_error *err)
 
         if (status == TRIB_OK)
                 status = load(s, "mlp:8x8x8x2", err);
+        if (status == TRIB_OK)
+                status = load(s, "lu:6x6", err);
+        if (status == TRIB_OK)
+                status = load(s, "sparse:8x8x50%x4", err);
+        if (status == TRIB_OK)
+                status = load(s, "conv:2x4x4", err);
         return status;
 }
 

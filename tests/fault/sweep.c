@@ -88,7 +88,7 @@ static const struct fitting {
         [TRIB__FAULT_SYSTEM] = { 1u << TRIB_IO | 1u << TRIB_SYSTEM, "/,fork,the output,kernel" },
         [TRIB__FAULT_LIBRARY] = { 1u << TRIB_DEVICE_ERROR | 1u << TRIB_OUT_OF_MEMORY |
                                           1u << TRIB_UNSUPPORTED | 1u << TRIB_NOT_FOUND,
-                                  "onednn,memory" },
+                                  "onednn,lapack,memory" },
         [TRIB__FAULT_WAKE] = { 0, "" },
 };
 

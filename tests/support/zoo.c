@@ -65,8 +65,11 @@ static void add_gated(trib_model_builder *b, trib_value x)
         trib_value m = constant(b, 2, (int64_t[]){ ZOO_WIDTH, 8 }, 6);
         trib_value gate = trib_model_linear(b, x, w, TRIB_NO_VALUE);
         trib_value y = trib_model_linear(b, x, v, TRIB_NO_VALUE);
+        trib_attention_options heads = TRIB_ATTENTION_OPTIONS_INIT;
 
+        heads.heads = 2;
         y = trib_model_mul(b, trib_model_sigmoid(b, gate), y);
+        y = trib_model_attention(b, y, x, y, &heads);
         y = trib_model_add(b, y, x);
         trib_model_output(b, "y", trib_model_matmul(b, y, m));
 }

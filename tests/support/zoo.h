@@ -17,7 +17,7 @@ enum zoo_kind {
         ZOO_RELU,   /* y = relu(x): results are plain to see    */
         ZOO_MLP,    /* linear relu, linear                      */
         ZOO_NORM,   /* layer_norm, softmax; and tanh: 2 outputs */
-        ZOO_GATED,  /* sigmoid(linear) * linear + x, matmul     */
+        ZOO_GATED,  /* sigmoid(linear) * linear, attention, + x, matmul */
         ZOO_USER,   /* tanh, then y = 2 x + 1 by a user         */
         ZOO_SERIAL, /* the same, one at a time                  */
         ZOO_COUNT

@@ -141,23 +141,23 @@ static void cpu_queue_destroy(trib__queue *queue)
 /* Bind the program's primitives to a queue, on the first launch there. */
 static trib_status bind(trib__queue *queue, trib__program *program, trib_error *err)
 {
-        struct trib__onednn_exec **execs;
-        trib_status                status = TRIB_OK;
+        struct cpu_exec *execs = trib__calloc("cpu.bind", program->n_steps, sizeof(*execs));
+        trib_status      status = TRIB_OK;
 
-        execs = trib__calloc("cpu.bind", program->n_steps, sizeof(struct trib__onednn_exec *));
         if (execs == NULL)
                 return trib__fail(err, TRIB_OUT_OF_MEMORY,
                                   "no memory to bind a program of %u steps to queue %u",
                                   program->n_steps, queue->index);
         for (uint32_t i = 0; status == TRIB_OK && i < program->n_steps; i++) {
                 if (program->steps[i].prim != NULL)
-                        status = trib__onednn_exec_create(program->steps[i].prim, &execs[i],
+                        status = trib__onednn_exec_create(program->steps[i].prim, &execs[i].prim,
                                                           err);
+                else if (program->steps[i].attention != NULL)
+                        status = trib__attention_exec_create(program->steps[i].attention,
+                                                             &execs[i].attention, err);
         }
         if (status != TRIB_OK) {
-                for (uint32_t i = 0; i < program->n_steps; i++)
-                        trib__onednn_exec_destroy(execs[i]);
-                trib__free(execs);
+                trib__cpu_unbind(program, execs);
                 return status;
         }
         program->execs[queue->index] = execs;
@@ -177,13 +177,15 @@ static trib_status run_step(trib__queue *queue, trib__program *program, uint32_t
                 inputs[i] = trib__operand_address(&step->inputs[i], args, program->constants);
         output = (void *)(uintptr_t)trib__operand_address(&step->output, args,
                                                           program->constants);
-        if (cpu->prim != NULL) {
-                scratch = (char *)args->slab + program->workspace_offset;
-                return trib__onednn_exec_run_inside(program->execs[queue->index][number], inputs,
-                                                    output, scratch, err);
-        }
+        scratch = args->slab == NULL ? NULL : (char *)args->slab + program->workspace_offset;
+        if (cpu->prim != NULL)
+                return trib__onednn_exec_run_inside(program->execs[queue->index][number].prim,
+                                                    inputs, output, scratch, err);
+        if (cpu->attention != NULL)
+                return trib__attention_run_inside(program->execs[queue->index][number].attention,
+                                                  inputs, output, scratch, err);
         if (!cpu->is_serial)
-                return trib__ref_step_run(step, inputs, output, err);
+                return trib__cpu_run_plain(program, step, inputs, output, err);
         if (!trib__gate_enter(program->serial, args->deadline))
                 return trib__fail(err, TRIB_TIMED_OUT,
                                   "the deadline passed while waiting for serial operator '%s'",

@@ -4,7 +4,10 @@
 #define TRIB_BACKEND_CPU_PRIV_H
 
 #include "backend/cpu/cpu.h"
+#include "kernels/cpu/attention.h"
+#include "kernels/cpu/lapack.h"
 #include "kernels/cpu/onednn.h"
+#include "kernels/cpu/sparse.h"
 
 #define MAX_QUEUES 64
 
@@ -25,9 +28,16 @@ struct trib__queue {
 /* A step, with its oneDNN primitive if it has one. */
 struct cpu_step {
         const struct trib__step  *step;
-        struct trib__onednn_prim *prim; /* NULL: the reference kernel */
+        struct trib__onednn_prim *prim; /* NULL: the reference kernel, or ... */
+        struct trib__attention_plan *attention; /* if it is that        */
         uint32_t                  n_run_inputs; /* leading operands whose addresses a run needs */
         bool                      is_serial;
+};
+
+/* A step bound to a queue: at most one of the two. */
+struct cpu_exec {
+        struct trib__onednn_exec    *prim;
+        struct trib__attention_exec *attention;
 };
 
 struct trib__program {
@@ -36,6 +46,8 @@ struct trib__program {
         const void *const       *constants;
         struct trib__gate       *serial;
         struct trib__onednn     *onednn;
+        struct trib__lapack     *lapack; /* if a step is LU and it is there, else NULL */
+        const struct trib__sparse_set *sparse; /* if a step is SPARSE_MATMUL */
         uint64_t                 workspace_offset;
         uint32_t                 n_steps;
         bool                     has_prims;
@@ -43,7 +55,7 @@ struct trib__program {
 
         /* Entry q belongs to the thread that leases queue q: n_steps execs, or NULL before the
          * first launch there. */
-        struct trib__onednn_exec **execs[MAX_QUEUES];
+        struct cpu_exec *execs[MAX_QUEUES];
 };
 
 enum trib__support trib__cpu_supports(trib__device *device, const struct trib__step *step,
@@ -51,6 +63,13 @@ enum trib__support trib__cpu_supports(trib__device *device, const struct trib__s
 trib_status trib__cpu_compile(trib__device *device, const struct trib__compile_params *params,
                               trib__program **out, struct trib__program_info *info,
                               trib_error *err) TRIB_MUST_USE;
+/* Give back what a program has bound to one queue; NULL is fine. */
+void trib__cpu_unbind(const trib__program *program, struct cpu_exec *execs);
+
+/* A step without a primitive, on the calling thread: kernels of our own, then reference kernels. */
+trib_status trib__cpu_run_plain(const trib__program *program, const struct trib__step *step,
+                                const void *const inputs[], void *output,
+                                trib_error *err) TRIB_MUST_USE;
 void        trib__cpu_release(trib__device *device, trib__program *program);
 trib_status trib__cpu_measure_peaks(trib__device *device, uint32_t milliseconds,
                                     struct trib__peaks *out, trib_error *err) TRIB_MUST_USE;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/cpu/cpu_priv.h"
+#include "backend/ref_matrix.h"
 #include "backend/ref_step.h"
 #include "base/alloc.h"
 #include "base/error.h"
@@ -142,6 +143,51 @@ static trib_status make_binary(const struct making *m, struct trib__onednn_prim 
         return trib__onednn_binary_create(m->lib, &p, out, err);
 }
 
+static trib_status make_conv2d(const struct making *m, struct trib__onednn_prim **out,
+                               trib_error *err)
+{
+        const struct trib__step          *step = m->step;
+        const int64_t                    *x = step->inputs[0].shape, *w = step->inputs[1].shape;
+        const int64_t                    *y = step->output.shape;
+        struct trib__onednn_conv2d_params p = {
+                .batch = x[0],
+                .in_channels = x[1],
+                .out_channels = y[1],
+                .in = { x[2], x[3] },
+                .kernel = { w[2], w[3] },
+                .out = { y[2], y[3] },
+                .geometry = step->conv2d,
+                .dtype = step->output.dtype,
+                .precision = precision_of(m, step->output.dtype),
+                .activation = activation_of(step->activation),
+                .weights = constant(m, 1),
+                .bias = step->n_inputs > 2 ? constant(m, 2) : NULL,
+                .donor = m->donor,
+        };
+
+        return trib__onednn_conv2d_create(m->lib, &p, out, err);
+}
+
+/* *out stays NULL where the reference kernel computes. */
+static trib_status make_attention(const struct making *m, struct trib__attention_plan **out,
+                                  trib_error *err)
+{
+        static const void *const   none[3] = { NULL, NULL, NULL };
+        struct trib__ref_attention p = trib__attention_params(m->step, none, NULL);
+        trib_error                 why = TRIB_ERROR_INIT;
+        trib_status                status;
+
+        *out = NULL;
+        if (m->lib == NULL || p.dtype != TRIB_F32)
+                return TRIB_OK;
+        status = trib__attention_create(m->lib, &p, precision_of(m, p.dtype), out, &why);
+        if (status == TRIB_OK || status == TRIB_UNSUPPORTED)
+                return TRIB_OK;
+        if (err != NULL)
+                *err = why;
+        return status;
+}
+
 static trib_status make_other(const struct making *m, struct trib__onednn_prim **out,
                               trib_error *err)
 {
@@ -183,7 +229,7 @@ static bool onednn_has(const struct trib__step *step)
 {
         trib_dtype dtype = step->output.dtype;
 
-        return step->op != TRIB__OP_USER &&
+        return step->op != TRIB__OP_USER && !trib__is_matrix_step(step->op) &&
                (dtype == TRIB_F32 || dtype == TRIB_BF16 || dtype == TRIB_F16);
 }
 
@@ -202,6 +248,9 @@ static trib_status make(const struct making *m, struct trib__onednn_prim **out, 
                 break;
         case TRIB__OP_MATMUL:
                 status = make_matmul(m, out, &why);
+                break;
+        case TRIB__OP_CONV2D:
+                status = make_conv2d(m, out, &why);
                 break;
         case TRIB__OP_ADD:
         case TRIB__OP_MUL:
@@ -234,6 +283,40 @@ enum trib__support trib__cpu_supports(trib__device *device, const struct trib__s
         return TRIB__SUPPORT_CONCURRENT;
 }
 
+trib_status trib__cpu_run_plain(const trib__program *program, const struct trib__step *step,
+                                const void *const inputs[], void *output, trib_error *err)
+{
+        if (step->op == TRIB__OP_LU && program->lapack != NULL) {
+                struct trib__ref_lu params = trib__lu_params(step, inputs, output);
+
+                return trib__lapack_lu(program->lapack, &params, err);
+        }
+        if (step->op == TRIB__OP_SPARSE_MATMUL &&
+            trib__sparse_has(step->output.dtype, step->inputs[2].dtype)) {
+                struct trib__ref_sparse params = trib__sparse_params(step, inputs, output);
+
+                trib__sparse_run(program->sparse, &params);
+                return TRIB_OK;
+        }
+        return trib__ref_step_run(step, inputs, output, err);
+}
+
+/* LAPACKE for the first step that wants it; where there is none, the reference kernel computes. */
+static trib_status open_lapack(trib__program *program, trib_error *err)
+{
+        trib_error  why = TRIB_ERROR_INIT;
+        trib_status status;
+
+        if (program->lapack != NULL)
+                return TRIB_OK;
+        status = trib__lapack_open(&program->lapack, &why);
+        if (status == TRIB_OK || status == TRIB_NOT_FOUND || status == TRIB_UNSUPPORTED)
+                return TRIB_OK;
+        if (err != NULL)
+                *err = why;
+        return status;
+}
+
 static trib_status compile_step(trib__device *device, trib__program *program, uint32_t number,
                                 const struct trib__compile_params *params,
                                 struct trib__program_info *info, trib_error *err)
@@ -253,12 +336,24 @@ static trib_status compile_step(trib__device *device, trib__program *program, ui
                                   trib__op_name(m.step->op), reason);
         cpu->is_serial = support == TRIB__SUPPORT_SERIAL;
         info->serial_steps += cpu->is_serial ? 1 : 0;
-        status = make(&m, &cpu->prim, err);
+        if (m.step->op == TRIB__OP_SPARSE_MATMUL)
+                program->sparse = trib__sparse_choose();
+        if (m.step->op == TRIB__OP_LU)
+                status = open_lapack(program, err);
+        else if (m.step->op == TRIB__OP_ATTENTION)
+                status = make_attention(&m, &cpu->attention, err);
+        else
+                status = make(&m, &cpu->prim, err);
         if (status != TRIB_OK) {
                 trib__error_prefix(err, "step %u (%s)", number, trib__op_name(m.step->op));
                 return status;
         }
         cpu->n_run_inputs = m.step->n_inputs;
+        if (cpu->attention != NULL) {
+                program->has_prims = true;
+                if (trib__attention_scratch(cpu->attention) > info->workspace_bytes)
+                        info->workspace_bytes = trib__attention_scratch(cpu->attention);
+        }
         if (cpu->prim != NULL) {
                 const struct trib__onednn_prim_info *prim = trib__onednn_prim_info(cpu->prim);
 
@@ -316,18 +411,28 @@ trib_status trib__cpu_compile(trib__device *device, const struct trib__compile_p
         return TRIB_OK;
 }
 
+void trib__cpu_unbind(const trib__program *program, struct cpu_exec *execs)
+{
+        for (uint32_t i = 0; execs != NULL && i < program->n_steps; i++) {
+                trib__onednn_exec_destroy(execs[i].prim);
+                trib__attention_exec_destroy(execs[i].attention);
+        }
+        trib__free(execs);
+}
+
 void trib__cpu_release(trib__device *device, trib__program *program)
 {
         (void)device;
         if (program == NULL)
                 return;
         for (uint32_t q = 0; q < MAX_QUEUES; q++) {
-                for (uint32_t i = 0; program->execs[q] != NULL && i < program->n_steps; i++)
-                        trib__onednn_exec_destroy(program->execs[q][i]);
-                trib__free(program->execs[q]);
+                trib__cpu_unbind(program, program->execs[q]);
         }
-        for (uint32_t i = 0; i < program->n_steps; i++)
+        for (uint32_t i = 0; i < program->n_steps; i++) {
                 trib__onednn_prim_destroy(program->steps[i].prim);
+                trib__attention_destroy(program->steps[i].attention);
+        }
+        trib__lapack_close(program->lapack);
         trib__free(program->steps);
         trib__free(program);
 }

@@ -22,6 +22,8 @@
 #include <tributary/status.h>
 #include <tributary/tensor.h>
 
+#include "model/op.h"
+
 struct trib__onednn;
 struct trib__onednn_prim;
 struct trib__onednn_exec;
@@ -145,7 +147,22 @@ struct trib__onednn_layer_norm_params {
         const void *shift; /* cols elements of dtype, or NULL: 0 */
 };
 
-/* All six: the result is shared by any number of threads and takes no lock when run.
+/* dst = activation(conv(src, weights) + bias): src [batch, in_channels, in ...] and dst [batch,
+ * out_channels, out ...] row-major, weights [out_channels, in_channels / groups, kernel ...], zeros
+ * beyond the edges. Inputs when run: { src }. */
+struct trib__onednn_conv2d_params {
+        int64_t                      batch, in_channels, out_channels;
+        int64_t                      in[2], kernel[2], out[2]; /* rows, columns */
+        struct trib__conv2d          geometry;
+        trib_dtype                   dtype;
+        enum trib__onednn_precision  precision;
+        enum trib__onednn_activation activation;
+        const void                  *weights;
+        const void                  *bias; /* out_channels elements, or NULL: none */
+        const struct trib__onednn_prim *donor; /* as for linear */
+};
+
+/* All seven: the result is shared by any number of threads and takes no lock when run.
  * Errors: TRIB_INVALID_ARGUMENT (a dimension that is not positive, a bad enum), TRIB_OVERFLOW,
  * TRIB_UNSUPPORTED (this library or processor cannot: use the reference kernel),
  * TRIB_OUT_OF_MEMORY, TRIB_DEVICE_ERROR. On failure *out is NULL and nothing is kept.
@@ -174,6 +191,11 @@ trib_status trib__onednn_layer_norm_create(struct trib__onednn *lib,
                                            const struct trib__onednn_layer_norm_params *params,
                                            struct trib__onednn_prim **out,
                                            trib_error *err) TRIB_MUST_USE;
+
+trib_status trib__onednn_conv2d_create(struct trib__onednn *lib,
+                                       const struct trib__onednn_conv2d_params *params,
+                                       struct trib__onednn_prim **out,
+                                       trib_error *err) TRIB_MUST_USE;
 
 /* NULL is fine. Every exec of it must be destroyed before. */
 void trib__onednn_prim_destroy(struct trib__onednn_prim *prim);

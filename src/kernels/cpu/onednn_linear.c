@@ -15,9 +15,6 @@
  * No locks. */
 #include "kernels/cpu/onednn_priv.h"
 
-#include <string.h>
-
-#include "base/alloc.h"
 #include "base/error.h"
 
 /* Of an int in the library. */
@@ -47,10 +44,9 @@ static trib_status check_product(const char *op, int64_t m, int64_t k, int64_t n
         return status;
 }
 
-/* The type of the operands: as the dtype says, or bf16 for f32 at medium precision. */
-static trib_status operand_type(const struct trib__onednn *lib, trib_dtype dtype,
-                                enum trib__onednn_precision precision, int *type,
-                                trib_error *err)
+trib_status trib__onednn_operand_type(const struct trib__onednn *lib, trib_dtype dtype,
+                                      enum trib__onednn_precision precision, int *type,
+                                      trib_error *err)
 {
         trib_status status = trib__onednn_type(dtype, type, err);
 
@@ -71,10 +67,9 @@ static trib_status operand_type(const struct trib__onednn *lib, trib_dtype dtype
         return TRIB_OK;
 }
 
-/* An operand of `count` elements that each run gives: as it is, or rounded to bf16. */
-static trib_status add_operand(struct trib__onednn_prim *prim, int arg,
-                               enum trib__onednn_precision precision, int64_t count,
-                               trib_error *err)
+trib_status trib__onednn_add_operand(struct trib__onednn_prim *prim, int arg,
+                                     enum trib__onednn_precision precision, int64_t count,
+                                     trib_error *err)
 {
         if (precision == TRIB__ONEDNN_MEDIUM)
                 return trib__onednn_prim_add_rounded(prim, arg, (size_t)count, err);
@@ -84,22 +79,10 @@ static trib_status add_operand(struct trib__onednn_prim *prim, int arg,
 
 /* ---- linear ----------------------------------------------------------------------------- */
 
-static bool can_share(const struct trib__onednn_prim *prim, const struct trib__onednn_prim *donor)
+/* The weights as the caller has them. */
+static trib_status add_weights(struct trib__onednn_prim                *prim,
+                               const struct trib__onednn_linear_params *params, trib_error *err)
 {
-        return donor != NULL && donor->packed != NULL && donor->lib == prim->lib &&
-               prim->lib->api.memory_desc_equal(
-                       trib__onednn_arg_md(prim, TRIB__DNNL_ARG_WEIGHTS),
-                       trib__onednn_arg_md(donor, TRIB__DNNL_ARG_WEIGHTS)) != 0;
-}
-
-static trib_status pack_weights(struct trib__onednn_prim                *prim,
-                                const struct trib__onednn_linear_params *params,
-                                trib_error                              *err)
-{
-        struct trib__onednn       *lib = prim->lib;
-        const void                *to_md = trib__onednn_arg_md(prim, TRIB__DNNL_ARG_WEIGHTS);
-        struct trib__onednn_mds    mds = { .lib = lib };
-        const void                *from_md = NULL;
         struct trib__onednn_layout given = { .rank = 2 };
         trib_status                status = trib__onednn_type(params->dtype, &given.type, err);
 
@@ -107,47 +90,9 @@ static trib_status pack_weights(struct trib__onednn_prim                *prim,
         given.shape[1] = params->n;
         given.strides[0] = params->weights_are_nk ? 1 : params->n;
         given.strides[1] = params->weights_are_nk ? params->k : 1;
-        if (status == TRIB_OK)
-                status = trib__onednn_mds_add(&mds, &given, &from_md, err);
-        if (status == TRIB_OK)
-                status = trib__onednn_packed_create(lib, from_md, params->weights, to_md,
-                                                    &prim->packed, err);
-        trib__onednn_mds_free(&mds);
-        return status;
-}
-
-static trib_status add_weights(struct trib__onednn_prim                *prim,
-                               const struct trib__onednn_linear_params *params, trib_error *err)
-{
-        trib_status status = TRIB_OK;
-
-        if (can_share(prim, params->donor)) {
-                prim->packed = params->donor->packed;
-                prim->info.is_sharing = true;
-                trib__onednn_packed_take(prim->packed);
-        } else {
-                status = pack_weights(prim, params, err);
-        }
         if (status != TRIB_OK)
                 return status;
-        prim->info.packed_bytes = prim->packed->bytes;
-        return trib__onednn_prim_add_constant(prim, TRIB__DNNL_ARG_WEIGHTS, prim->packed->data,
-                                              false, err);
-}
-
-static trib_status add_bias(struct trib__onednn_prim                *prim,
-                            const struct trib__onednn_linear_params *params, trib_error *err)
-{
-        const size_t bytes = (size_t)params->n * (params->dtype == TRIB_F32 ? 4 : 2);
-        void        *copy;
-
-        if (params->bias == NULL)
-                return TRIB_OK;
-        copy = trib__aligned("onednn.bias", TRIB__ONEDNN_ALIGNMENT, bytes);
-        if (copy == NULL)
-                return trib__fail(err, TRIB_OUT_OF_MEMORY, "onednn: no memory left for a bias");
-        memcpy(copy, params->bias, bytes);
-        return trib__onednn_prim_add_constant(prim, TRIB__DNNL_ARG_BIAS, copy, true, err);
+        return trib__onednn_prim_add_weights(prim, &given, params->weights, params->donor, err);
 }
 
 /* Describe the operator to the library and build it. */
@@ -188,12 +133,13 @@ static trib_status linear_build(struct trib__onednn_prim                *prim,
         if (status == TRIB_OK)
                 status = linear_describe(prim, params, outer_type, inner_type, err);
         if (status == TRIB_OK)
-                status = add_operand(prim, TRIB__DNNL_ARG_SRC, params->precision,
+                status = trib__onednn_add_operand(prim, TRIB__DNNL_ARG_SRC, params->precision,
                                      params->m * params->k, err);
         if (status == TRIB_OK)
                 status = add_weights(prim, params, err);
         if (status == TRIB_OK)
-                status = add_bias(prim, params, err);
+                status = trib__onednn_prim_add_bias(prim, params->dtype, params->n, params->bias,
+                                                    err);
         return status;
 }
 
@@ -213,7 +159,8 @@ trib_status trib__onednn_linear_create(struct trib__onednn *lib,
         if (status == TRIB_OK && params->weights == NULL)
                 status = trib__fail(err, TRIB_INVALID_ARGUMENT, "linear: weights are missing");
         if (status == TRIB_OK)
-                status = operand_type(lib, params->dtype, params->precision, &type, err);
+                status = trib__onednn_operand_type(lib, params->dtype, params->precision, &type,
+                                                   err);
         if (status == TRIB_OK)
                 status = trib__onednn_prim_start(lib, &prim, err);
         if (status != TRIB_OK)
@@ -276,9 +223,11 @@ static trib_status matmul_build(struct trib__onednn_prim                *prim,
                 status = trib__onednn_prim_build(prim, &op, TRIB__ONEDNN_NONE, err);
         trib__onednn_mds_free(&mds);
         if (status == TRIB_OK)
-                status = add_operand(prim, TRIB__DNNL_ARG_SRC, p->precision, a_count, err);
+                status = trib__onednn_add_operand(prim, TRIB__DNNL_ARG_SRC, p->precision, a_count,
+                                                  err);
         if (status == TRIB_OK)
-                status = add_operand(prim, TRIB__DNNL_ARG_WEIGHTS, p->precision, b_count, err);
+                status = trib__onednn_add_operand(prim, TRIB__DNNL_ARG_WEIGHTS, p->precision,
+                                                  b_count, err);
         return status;
 }
 
@@ -292,7 +241,8 @@ trib_status trib__onednn_matmul_create(struct trib__onednn *lib,
 
         *out = NULL;
         if (status == TRIB_OK)
-                status = operand_type(lib, params->dtype, params->precision, &type, err);
+                status = trib__onednn_operand_type(lib, params->dtype, params->precision, &type,
+                                                   err);
         if (status == TRIB_OK)
                 status = trib__onednn_prim_start(lib, &prim, err);
         if (status != TRIB_OK)

@@ -3,6 +3,8 @@
  * a reference count, because primitives for several batch sizes use the same. No locks. */
 #include "kernels/cpu/onednn_priv.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/error.h"
 
@@ -140,4 +142,67 @@ trib_status trib__onednn_packed_create(struct trib__onednn *lib, const void *fro
                 *out = NULL;
         }
         return status;
+}
+
+/* ---- as arguments of a primitive -------------------------------------------------------- */
+
+static bool can_share(const struct trib__onednn_prim *prim, const struct trib__onednn_prim *donor)
+{
+        return donor != NULL && donor->packed != NULL && donor->lib == prim->lib &&
+               prim->lib->api.memory_desc_equal(
+                       trib__onednn_arg_md(prim, TRIB__DNNL_ARG_WEIGHTS),
+                       trib__onednn_arg_md(donor, TRIB__DNNL_ARG_WEIGHTS)) != 0;
+}
+
+static trib_status pack_weights(struct trib__onednn_prim         *prim,
+                                const struct trib__onednn_layout *given, const void *weights,
+                                trib_error *err)
+{
+        struct trib__onednn_mds mds = { .lib = prim->lib };
+        const void             *from_md = NULL;
+        trib_status             status = trib__onednn_mds_add(&mds, given, &from_md, err);
+
+        if (status == TRIB_OK)
+                status = trib__onednn_packed_create(
+                        prim->lib, from_md, weights,
+                        trib__onednn_arg_md(prim, TRIB__DNNL_ARG_WEIGHTS), &prim->packed, err);
+        trib__onednn_mds_free(&mds);
+        return status;
+}
+
+trib_status trib__onednn_prim_add_weights(struct trib__onednn_prim         *prim,
+                                          const struct trib__onednn_layout *given,
+                                          const void                       *weights,
+                                          const struct trib__onednn_prim   *donor,
+                                          trib_error                       *err)
+{
+        trib_status status = TRIB_OK;
+
+        if (can_share(prim, donor)) {
+                prim->packed = donor->packed;
+                prim->info.is_sharing = true;
+                trib__onednn_packed_take(prim->packed);
+        } else {
+                status = pack_weights(prim, given, weights, err);
+        }
+        if (status != TRIB_OK)
+                return status;
+        prim->info.packed_bytes = prim->packed->bytes;
+        return trib__onednn_prim_add_constant(prim, TRIB__DNNL_ARG_WEIGHTS, prim->packed->data,
+                                              false, err);
+}
+
+trib_status trib__onednn_prim_add_bias(struct trib__onednn_prim *prim, trib_dtype dtype,
+                                       int64_t count, const void *bias, trib_error *err)
+{
+        const size_t bytes = (size_t)count * (dtype == TRIB_F32 ? 4 : 2);
+        void        *copy;
+
+        if (bias == NULL)
+                return TRIB_OK;
+        copy = trib__aligned("onednn.bias", TRIB__ONEDNN_ALIGNMENT, bytes);
+        if (copy == NULL)
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "onednn: no memory left for a bias");
+        memcpy(copy, bias, bytes);
+        return trib__onednn_prim_add_constant(prim, TRIB__DNNL_ARG_BIAS, copy, true, err);
 }

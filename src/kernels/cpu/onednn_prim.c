@@ -225,6 +225,7 @@ static const char *kind_text(enum trib__onednn_op_kind kind)
         case TRIB__ONEDNN_OP_ELTWISE: return "this elementwise operation";
         case TRIB__ONEDNN_OP_SOFTMAX: return "this softmax";
         case TRIB__ONEDNN_OP_LAYER_NORM: return "this layer norm";
+        case TRIB__ONEDNN_OP_CONV: return "this convolution";
         }
         return "?";
 }

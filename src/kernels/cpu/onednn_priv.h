@@ -147,14 +147,15 @@ enum trib__onednn_op_kind {
         TRIB__ONEDNN_OP_ELTWISE,
         TRIB__ONEDNN_OP_SOFTMAX,
         TRIB__ONEDNN_OP_LAYER_NORM,
+        TRIB__ONEDNN_OP_CONV,
 };
 
 /* One operator, as both versions can be told. Descriptors are what abi->md_pointer gave. */
 struct trib__onednn_op {
         enum trib__onednn_op_kind    kind;
-        const void                  *src;  /* every kind; src and dst alike for the last three */
-        const void                  *src1; /* matmul, binary                                   */
-        const void                  *bias; /* matmul, or NULL                                  */
+        const void                  *src;  /* every kind; src and dst alike for one-tensor ops */
+        const void                  *src1; /* matmul, binary, conv                             */
+        const void                  *bias; /* matmul, conv, or NULL                            */
         const void                  *dst;
         int                          binary;     /* TRIB__DNNL_BINARY_*                        */
         enum trib__onednn_activation activation; /* eltwise                                    */
@@ -162,6 +163,9 @@ struct trib__onednn_op {
         float                        epsilon;    /* layer norm, and the two below              */
         bool                         has_scale;
         bool                         has_shift;
+        int64_t                      strides[2]; /* conv, and the two below                    */
+        int64_t                      dilates[2]; /* as the library counts: 0 is none           */
+        int64_t                      padding[2];
 };
 
 /* Symbols that only one version has, looked up by name into trib__onednn.own. */
@@ -302,6 +306,29 @@ trib_status trib__onednn_prim_add_rounded(struct trib__onednn_prim *prim, int ar
  * primitive frees it, also when this call fails. */
 trib_status trib__onednn_prim_add_constant(struct trib__onednn_prim *prim, int arg, void *data,
                                            bool is_owned, trib_error *err);
+
+/* The type of the operands: as the dtype says, or bf16 for f32 at medium precision. In
+ * onednn_linear.c, as is the next. */
+trib_status trib__onednn_operand_type(const struct trib__onednn *lib, trib_dtype dtype,
+                                      enum trib__onednn_precision precision, int *type,
+                                      trib_error *err);
+
+/* An operand of `count` elements that each run gives: as it is, or rounded to bf16. */
+trib_status trib__onednn_add_operand(struct trib__onednn_prim *prim, int arg,
+                                     enum trib__onednn_precision precision, int64_t count,
+                                     trib_error *err);
+
+/* Constant weights, given in the layout `given`, packed as the built primitive wants them, or the
+ * donor's. In onednn_pack.c, as is the next. */
+trib_status trib__onednn_prim_add_weights(struct trib__onednn_prim         *prim,
+                                          const struct trib__onednn_layout *given,
+                                          const void                       *weights,
+                                          const struct trib__onednn_prim   *donor,
+                                          trib_error                       *err);
+
+/* A constant bias of `count` elements; NULL is none. */
+trib_status trib__onednn_prim_add_bias(struct trib__onednn_prim *prim, trib_dtype dtype,
+                                       int64_t count, const void *bias, trib_error *err);
 
 /* The descriptor of argument `arg` as the primitive wants it. */
 const void *trib__onednn_arg_md(const struct trib__onednn_prim *prim, int arg);

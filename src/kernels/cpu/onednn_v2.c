@@ -5,7 +5,7 @@
 #include "kernels/cpu/onednn_priv.h"
 
 enum v2_own { MD_INIT_TAG, MD_INIT_STRIDES, PD_CREATE, MATMUL, BINARY, ELTWISE, SOFTMAX, NORM,
-              APPEND_ELTWISE };
+              CONV, APPEND_ELTWISE };
 
 static const char *const own_names[] = {
         [MD_INIT_TAG] = "memory_desc_init_by_tag",
@@ -16,12 +16,13 @@ static const char *const own_names[] = {
         [ELTWISE] = "eltwise_forward_desc_init",
         [SOFTMAX] = "softmax_forward_desc_init",
         [NORM] = "layer_normalization_forward_desc_init",
+        [CONV] = "dilated_convolution_forward_desc_init",
         [APPEND_ELTWISE] = "post_ops_append_eltwise",
         NULL,
 };
 
-/* An operator descriptor. The largest of those that we use, layer normalization's, has 3,496
- * bytes in 2.6. */
+/* An operator descriptor. The largest of those that we use, convolution's, has 5,976 bytes in
+ * 2.6. */
 union op_desc {
         uint64_t room[1024];
 };
@@ -40,9 +41,14 @@ typedef int (*eltwise_fn)(void *op, int propagation, int algorithm, const void *
 typedef int (*softmax_fn)(void *op, int propagation, const void *data, int axis);
 typedef int (*norm_fn)(void *op, int propagation, const void *data, const void *statistics,
                        float epsilon, unsigned flags);
+typedef int (*conv_fn)(void *op, int propagation, int algorithm, const void *src,
+                       const void *weights, const void *bias, const void *dst,
+                       const int64_t *strides, const int64_t *dilates, const int64_t *left,
+                       const int64_t *right);
 typedef int (*append_eltwise_fn)(struct trib__dnnl_post_ops *post_ops, float scale, int algorithm,
                                  float alpha, float beta);
 
+#define CONV_DIRECT 1
 #define USE_SCALE 0x8u
 #define USE_SHIFT 0x10u
 
@@ -100,6 +106,10 @@ static int describe(const struct trib__onednn *lib, const struct trib__onednn_op
         case TRIB__ONEDNN_OP_LAYER_NORM:
                 return ((norm_fn)lib->own[NORM])(desc, inference, op->src, NULL, op->epsilon,
                                                  flags);
+        case TRIB__ONEDNN_OP_CONV:
+                return ((conv_fn)lib->own[CONV])(desc, inference, CONV_DIRECT, op->src, op->src1,
+                                                 op->bias, op->dst, op->strides, op->dilates,
+                                                 op->padding, op->padding);
         }
         return TRIB__DNNL_INVALID_ARGUMENTS;
 }

@@ -4,7 +4,7 @@
 #include "kernels/cpu/onednn_priv.h"
 
 enum v3_own { MD_CREATE_TAG, MD_CREATE_STRIDES, MD_DESTROY, MATMUL, BINARY, ELTWISE, SOFTMAX, NORM,
-              APPEND_ELTWISE };
+              CONV, APPEND_ELTWISE };
 
 static const char *const own_names[] = {
         [MD_CREATE_TAG] = "memory_desc_create_with_tag",
@@ -15,6 +15,7 @@ static const char *const own_names[] = {
         [ELTWISE] = "eltwise_forward_primitive_desc_create",
         [SOFTMAX] = "softmax_forward_primitive_desc_create",
         [NORM] = "layer_normalization_forward_primitive_desc_create",
+        [CONV] = "convolution_forward_primitive_desc_create",
         [APPEND_ELTWISE] = "post_ops_append_eltwise",
         NULL,
 };
@@ -39,10 +40,15 @@ typedef int (*softmax_fn)(pd_t **pd, engine_t *engine, int propagation, int algo
 typedef int (*norm_fn)(pd_t **pd, engine_t *engine, int propagation, const void *src,
                        const void *dst, const void *statistics, float epsilon, unsigned flags,
                        attr_t *attr);
+typedef int (*conv_fn)(pd_t **pd, engine_t *engine, int propagation, int algorithm,
+                       const void *src, const void *weights, const void *bias, const void *dst,
+                       const int64_t *strides, const int64_t *dilates, const int64_t *left,
+                       const int64_t *right, attr_t *attr);
 typedef int (*append_eltwise_fn)(struct trib__dnnl_post_ops *post_ops, int algorithm, float alpha,
                                  float beta);
 
 #define SOFTMAX_ACCURATE 0x30000
+#define CONV_DIRECT 1
 #define USE_SCALE 0x2u
 #define USE_SHIFT 0x4u
 
@@ -105,6 +111,10 @@ static int v3_pd_create(const struct trib__onednn *lib, const struct trib__onedn
         case TRIB__ONEDNN_OP_LAYER_NORM:
                 return ((norm_fn)lib->own[NORM])(pd, engine, inference, op->src, op->dst, NULL,
                                                  op->epsilon, flags, attr);
+        case TRIB__ONEDNN_OP_CONV:
+                return ((conv_fn)lib->own[CONV])(pd, engine, inference, CONV_DIRECT, op->src,
+                                                 op->src1, op->bias, op->dst, op->strides,
+                                                 op->dilates, op->padding, op->padding, attr);
         }
         return TRIB__DNNL_INVALID_ARGUMENTS;
 }

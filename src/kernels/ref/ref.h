@@ -14,6 +14,7 @@
 #ifndef TRIB_KERNELS_REF_H
 #define TRIB_KERNELS_REF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <tributary/tensor.h>
@@ -102,5 +103,83 @@ struct trib__ref_layer_norm {
 };
 
 trib_status trib__ref_layer_norm(const struct trib__ref_layer_norm *params) TRIB_MUST_USE;
+
+/* y[b][i][h] = sum over j of p[j] v[b][j][h], p the softmax over j of scale q[b][i][h] k[b][j][h];
+ * with is_causal only j <= i + k_rows - q_rows. q is [batch, q_rows, heads width], k [batch,
+ * k_rows, heads width], v [batch, k_rows, heads v_width], y [batch, q_rows, heads v_width];
+ * floating point. Sums are in order. y overlaps no input. */
+struct trib__ref_attention {
+        const void *q;
+        const void *k;
+        const void *v;
+        void       *y;
+        int64_t     batch, heads, q_rows, k_rows, width, v_width;
+        double      scale;
+        bool        is_causal;
+        trib_dtype  dtype;
+};
+
+trib_status trib__ref_attention(const struct trib__ref_attention *params) TRIB_MUST_USE;
+
+/* y = activation(cross-correlation of x [batch, groups in, H, W] with w [groups out, in, KH, KW], +
+ * b), zeros beyond the edges; floating point. Sums are in order of w's elements, then b. y overlaps
+ * no input. */
+struct trib__ref_conv2d {
+        const void         *x;
+        const void         *w;
+        const void         *b; /* NULL: none */
+        void               *y;
+        int64_t             batch, in_channels, out_channels; /* of all groups */
+        int64_t             in[2], kernel[2], out[2];         /* rows, columns */
+        struct trib__conv2d geometry;
+        trib_dtype          dtype;
+        enum trib__op       activation; /* a unary operator, or TRIB__OP_COUNT for none */
+};
+
+trib_status trib__ref_conv2d(const struct trib__ref_conv2d *params) TRIB_MUST_USE;
+
+/* P a = l u for each of `batch` matrices a [m, n], packed as model/op.h says; f32 and f64. A matrix
+ * whose pivot is 0 keeps the column as it is, and goes on. Equal pivots: the first. A NaN is never
+ * preferred. `packed` overlaps nothing. */
+struct trib__ref_lu {
+        const void *a;
+        void       *packed; /* [batch, n + 1, m] */
+        int64_t     batch, m, n;
+        trib_dtype  dtype;
+};
+
+trib_status trib__ref_lu(const struct trib__ref_lu *params) TRIB_MUST_USE;
+
+/* Of it: one matrix alone, and one matrix turned into columns but not factorised. */
+void trib__ref_lu_one(const struct trib__ref_lu *params, int64_t index);
+void trib__ref_lu_pack(const struct trib__ref_lu *params, int64_t index);
+
+/* From what lu packed to the factors [batch, m, n], l below the diagonal and u on and above it, and
+ * to the pivots [batch, min(m, n)] of i32. */
+struct trib__ref_lu_part {
+        const void *packed;
+        void       *y;
+        int64_t     batch, m, n;
+        trib_dtype  dtype; /* of packed */
+};
+
+trib_status trib__ref_lu_factors(const struct trib__ref_lu_part *params) TRIB_MUST_USE;
+trib_status trib__ref_lu_pivots(const struct trib__ref_lu_part *params) TRIB_MUST_USE;
+
+/* y[b][r][c] = sum over the numbers of row r of A, in order, of value x[b][column][c]; floating
+ * point. A is m by k in compressed rows: row r has the numbers rows[r] .. rows[r + 1] - 1 of
+ * `values`, in the columns `columns`. The indices are right: model/csr.h has checked them. */
+struct trib__ref_sparse {
+        const void *x;       /* [batch, k, n]  */
+        const void *values;  /* of dtype       */
+        const void *columns; /* of index_dtype */
+        const void *rows;    /* [m + 1]        */
+        void       *y;       /* [batch, m, n]  */
+        int64_t     batch, m, k, n;
+        trib_dtype  dtype;
+        trib_dtype  index_dtype; /* TRIB_I32 or TRIB_I64 */
+};
+
+trib_status trib__ref_sparse(const struct trib__ref_sparse *params) TRIB_MUST_USE;
 
 #endif

@@ -80,11 +80,13 @@ static void run_workload(const char *device, const char *text)
 static void workload_answers_every_thread_on_every_device(void **state)
 {
         const char *const devices[] = { "cpu:0", "sim:" };
-        const char *const texts[] = { "16x8x4", "1x1x1", "mlp:8x16x4x2", "noop" };
+        const char *const texts[] = { "16x8x4", "1x1x1", "mlp:8x16x4x2", "noop",
+                                      "lu:9x9", "lu:5x8x3", "sparse:30x20x10%x4",
+                                      "transformer:6x8x2", "transformer:3x8x4x2", "conv:3x5x6x2" };
 
         (void)state;
         for (size_t i = 0; i < 2; i++)
-                for (size_t k = 0; k < 4; k++)
+                for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++)
                         run_workload(devices[i], texts[k]);
 }
 
