@@ -11,7 +11,7 @@
 #define MULTIPLY_ADD(a, b, sum) ((a) * (b) + (sum))
 
 TRIB__SPARSE_VECTORS(16)
-TRIB__SPARSE_SET(trib__sparse_plain, MULTIPLY_ADD, MULTIPLY_ADD)
+TRIB__SPARSE_SET(trib__sparse_plain, MULTIPLY_ADD, MULTIPLY_ADD, MULTIPLY_ADD, MULTIPLY_ADD)
 
 bool trib__sparse_has(trib_dtype dtype, trib_dtype index_dtype)
 {

@@ -30,7 +30,7 @@ extern const struct trib__sparse_set trib__sparse_avx512;
         typedef double f64_lanes __attribute__((vector_size(bytes), aligned(8), may_alias));
 
 /* Four vectors of row `row` of y, from column `first` on. */
-#define TRIB__SPARSE_FOUR(name, real, lanes, index)                                             \
+#define TRIB__SPARSE_FOUR(name, real, lanes, index, add)                                        \
         static inline void name(const struct trib__ref_sparse *p, int64_t batch, int64_t row,   \
                                 int64_t first)                                                  \
         {                                                                                       \
@@ -43,10 +43,10 @@ extern const struct trib__sparse_set trib__sparse_avx512;
                 for (int64_t i = rows[row]; i < rows[row + 1]; i++) {                           \
                         const lanes *line = (const lanes *)(x + columns[i] * p->n);             \
                                                                                                 \
-                        a += values[i] * line[0];                                               \
-                        b += values[i] * line[1];                                               \
-                        c += values[i] * line[2];                                               \
-                        d += values[i] * line[3];                                               \
+                        a = add(values[i], line[0], a);                                         \
+                        b = add(values[i], line[1], b);                                         \
+                        c = add(values[i], line[2], c);                                         \
+                        d = add(values[i], line[3], d);                                         \
                 }                                                                               \
                 ((lanes *)y)[0] = a;                                                            \
                 ((lanes *)y)[1] = b;                                                            \
@@ -55,7 +55,7 @@ extern const struct trib__sparse_set trib__sparse_avx512;
         }
 
 /* One vector. */
-#define TRIB__SPARSE_ONE(name, real, lanes, index)                                              \
+#define TRIB__SPARSE_ONE(name, real, lanes, index, add)                                         \
         static inline void name(const struct trib__ref_sparse *p, int64_t batch, int64_t row,   \
                                 int64_t first)                                                  \
         {                                                                                       \
@@ -68,15 +68,17 @@ extern const struct trib__sparse_set trib__sparse_avx512;
                 for (int64_t i = rows[row]; i < rows[row + 1]; i++) {                           \
                         const lanes *line = (const lanes *)(x + columns[i] * p->n);             \
                                                                                                 \
-                        sum += values[i] * line[0];                                             \
+                        sum = add(values[i], line[0], sum);                                     \
                 }                                                                               \
                 *(lanes *)y = sum;                                                              \
         }
 
-/* All rows of one dense matrix. `fma` is for single numbers, and must round as the vectors do. */
-#define TRIB__SPARSE_ROWS(name, real, lanes, index, fma)                                        \
-        TRIB__SPARSE_FOUR(name##_four, real, lanes, index)                                      \
-        TRIB__SPARSE_ONE(name##_one, real, lanes, index)                                        \
+/* All rows of one dense matrix. `add(number, line, sum)` gives the sums with number times line
+ * added; `add_one` does that for single numbers and must round as `add` does: both once, for
+ * product and sum together, or both twice. */
+#define TRIB__SPARSE_ROWS(name, real, lanes, index, add, add_one)                               \
+        TRIB__SPARSE_FOUR(name##_four, real, lanes, index, add)                                 \
+        TRIB__SPARSE_ONE(name##_one, real, lanes, index, add)                                   \
         static void name(const struct trib__ref_sparse *p, int64_t batch)                       \
         {                                                                                       \
                 const int64_t wide = (int64_t)(sizeof(lanes) / sizeof(real));                   \
@@ -95,19 +97,19 @@ extern const struct trib__sparse_set trib__sparse_avx512;
                                 real sum = 0;                                                   \
                                                                                                 \
                                 for (int64_t i = rows[row]; i < rows[row + 1]; i++)             \
-                                        sum = fma(values[i],                                    \
-                                                  x[(batch * p->k + columns[i]) * p->n + c],    \
-                                                  sum);                                         \
+                                        sum = add_one(values[i],                                \
+                                                      x[(batch * p->k + columns[i]) * p->n + c], \
+                                                      sum);                                     \
                                 y[(batch * p->m + row) * p->n + c] = sum;                       \
                         }                                                                       \
                 }                                                                               \
         }
 
-#define TRIB__SPARSE_SET(set, fma32, fma64)                                                     \
-        TRIB__SPARSE_ROWS(f32_i32, float, f32_lanes, int32_t, fma32)                            \
-        TRIB__SPARSE_ROWS(f32_i64, float, f32_lanes, int64_t, fma32)                            \
-        TRIB__SPARSE_ROWS(f64_i32, double, f64_lanes, int32_t, fma64)                           \
-        TRIB__SPARSE_ROWS(f64_i64, double, f64_lanes, int64_t, fma64)                           \
+#define TRIB__SPARSE_SET(set, add32, one32, add64, one64)                                       \
+        TRIB__SPARSE_ROWS(f32_i32, float, f32_lanes, int32_t, add32, one32)                     \
+        TRIB__SPARSE_ROWS(f32_i64, float, f32_lanes, int64_t, add32, one32)                     \
+        TRIB__SPARSE_ROWS(f64_i32, double, f64_lanes, int32_t, add64, one64)                    \
+        TRIB__SPARSE_ROWS(f64_i64, double, f64_lanes, int64_t, add64, one64)                    \
         const struct trib__sparse_set set = { { { f32_i32, f32_i64 }, { f64_i32, f64_i64 } } };
 
 #endif
