@@ -27,6 +27,9 @@
 /* How long a waiter stays with one stream before it looks at the others, one of which may be the
  * one that does not hang, and at what its neighbours have released. */
 #define WAIT_SLICE_NS (TRIB__NS_PER_SECOND / 100)
+/* How often the caches are emptied again at once, because something was released meanwhile. As often
+ * it was not enough; more of it would only rob the others of what they have just released. */
+#define EAGER_ROUNDS 16
 /* Donation comes before growth where more would be reserved than live blocks ever had, and a part
  * of that; and more than so much, and so much again for each stream that allocates. */
 #define SLACK_PART 4
@@ -47,6 +50,7 @@ struct climb {
         uint64_t values[TRIB__MAX_STREAMS]; /* that they must reach */
         uint64_t lost;                     /* streams that never will */
         uint32_t n_waits;
+        uint32_t n_eager;
 };
 
 /* Of the blocks of that class and larger ones. */
@@ -202,7 +206,7 @@ static uint32_t choose_stream(const struct climb *climb, uint64_t streams)
         return chosen;
 }
 
-/* Rung 6. False: there is nothing to wait for. */
+/* Rung 6: for a fence that is not past. False: there is none. */
 static bool wait_for_fence(struct climb *climb, uint64_t now)
 {
         uint64_t     streams = climb->waited_for & ~climb->lost, until = now + WAIT_SLICE_NS;
@@ -224,6 +228,16 @@ static bool wait_for_fence(struct climb *climb, uint64_t now)
         if (status != TRIB_OK && status != TRIB_TIMED_OUT)
                 climb->lost |= UINT64_C(1) << l;
         return true;
+}
+
+/* Rung 6. False: there is nothing to wait for. */
+static bool wait_for_release(struct climb *climb, uint64_t now)
+{
+        if (climb->is_free_now && climb->n_eager < EAGER_ROUNDS) {
+                climb->n_eager++;
+                return true;
+        }
+        return wait_for_fence(climb, now);
 }
 
 static trib_status fail(struct climb *climb, const char *why, trib_error *err)
@@ -270,7 +284,7 @@ static trib_status rounds(struct climb *climb, struct block **out, trib_error *e
                                 climb->served = &memory->from_waiting;
                         return TRIB_OK;
                 }
-                if (is_last || (!climb->is_free_now && !wait_for_fence(climb, now)))
+                if (is_last || !wait_for_release(climb, now))
                         break;
         }
         if (climb->want->slot == NULL)
