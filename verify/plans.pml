@@ -2,8 +2,8 @@
 /* plans.pml: the plan cache: one build per key, failed builds, eviction, references.
  *
  * What it models: src/plan/cache.c (trib__plan_cache_get with join_if_there_locked, join_locked,
- * new_entry, evict_locked, oldest_idle_locked and put_all; build with hold_donor,
- * publish, trim; trib__plan_cache_put, executable_free, trib__plan_cache_destroy), and what
+ * new_entry, evict_locked, oldest_idle_locked and drop_all; build with hold_donor,
+ * publish, trim; trib__plan_cache_put with drop, executable_free, trib__plan_cache_destroy), and what
  * src/session/run.c does with it (find_plan keeps the last executable in the stream's slot and
  * puts the one before).
  *
@@ -17,7 +17,8 @@
  * P1 one builder per key: no two entries of a key are on the list, none is built twice at a time.
  * P2 a held entry is alive; what is used is READY and of the key that was asked for.
  * P3 a failed build leaves the list at once; who waited for it gets its error, or times out.
- * P4 after an insert the list is within CAP, or all above it is held or being built.
+ * P4 after an insert, and after a put, the list is within CAP, or all above it is held or being
+ *    built; when nobody holds any, it is within CAP.
  * P5 after destroy every entry is free, and the bytes charged for programs are uncharged.
  * P6 no invalid end state: who waits for a build is told.
  * L5 (LTL) who waits for a build goes on.
@@ -78,19 +79,19 @@ inline executable_free(e)
         }
 }
 
-inline put(e)
+inline drop(e)
 {
 #ifndef MUTANT_PUT_TWICE
         atomic {
                 assert(alive[e] && refs[e] > 0);                        /* P2 */
-                refs[e]--; is_last = (refs[e] == 0)
+                refs[e]--; is_last = (refs[e] == 0); is_first = (refs[e] == 1)
         };
 #else
         count = refs[e];
         count--;
         atomic {
                 assert(alive[e]);                                       /* P2 */
-                refs[e] = count; is_last = (count == 0); count = 0
+                refs[e] = count; is_last = (count == 0); is_first = (count == 1); count = 0
         };
 #endif
         if :: is_last -> executable_free(e) :: else fi;
@@ -195,7 +196,7 @@ inline evict(most)
         i = 0
 }
 
-inline put_all()
+inline drop_all()
 {
         do
         :: n_evicted > 0 ->
@@ -203,11 +204,23 @@ inline put_all()
 #ifdef MUTANT_EVICT_HELD
                 executable_free(evicted[n_evicted]);
 #else
-                put(evicted[n_evicted]);
+                drop(evicted[n_evicted]);
 #endif
                 evicted[n_evicted] = 0
         :: else -> break
         od
+}
+
+/* The last holder but the list, as far as it knows, looks whether the list is too long. */
+inline put(e)
+{
+        drop(e);
+        if
+#ifndef MUTANT_PUT_KEEPS
+        :: is_first -> is_first = false; atomic { evict(CAP) }; drop_all(); is_first = false
+#endif
+        :: else
+        fi
 }
 
 /* entry: on the list and the caller's; or NIL, and found holds another's. */
@@ -236,7 +249,7 @@ inline insert()
                         :: else
                         fi
                 };
-                put_all();
+                drop_all();
                 if
                 :: found != NIL -> executable_free(entry); entry = NIL; join()
                 :: else
@@ -278,7 +291,7 @@ inline build()
         :: skip
         :: true ->                                      /* memory is short: idle ones go */
                 atomic { found = entry; evict(0); found = NIL };
-                put_all()
+                drop_all()
         fi;
         if
         :: atomic { has_program[entry] = true; charged++ }
@@ -331,7 +344,7 @@ proctype thread(byte me)
 #ifdef MUTANT_PUT_TWICE
         byte count = 0;
 #endif
-        bool is_impatient = false, is_late = false, is_last = false;
+        bool is_impatient = false, is_late = false, is_last = false, is_first = false;
 
         do
         :: n < (me == 0 -> N : NB) ->
@@ -369,22 +382,23 @@ proctype thread(byte me)
 /* session_free: nobody is inside any more. */
 proctype closer()
 {
-        byte i = 0, e = 0;
-        bool is_last = false;
+        byte i = 0, k = 0, e = 0, found = NIL;
+        byte evicted[E], n_evicted = 0;
+        bool is_last = false, is_first = false;
 #ifdef MUTANT_PUT_TWICE
         byte count = 0;
 #endif
 
         living == 0;
         do
-        :: i < T ->
-                if :: slot[i] != NIL -> put(slot[i]); slot[i] = NIL :: else fi;
-                i++
+        :: e < T ->
+                if :: slot[e] != NIL -> put(slot[e]); slot[e] = NIL :: else fi;
+                e++
         :: else -> break
         od;
-        i = 0;
+        assert(n_list <= CAP);                                          /* P4 */
         do
-        :: n_list > 0 -> e = list[0]; atomic { unlink_at(i) }; put(e)
+        :: n_list > 0 -> e = list[0]; atomic { unlink_at(i) }; drop(e); is_first = false
         :: else -> break
         od;
         e = 0;

@@ -64,16 +64,19 @@ static void executable_free(struct trib__plan_cache *cache, struct trib__executa
         trib__free(entry);
 }
 
-void trib__plan_cache_put(struct trib__plan_cache *cache, struct trib__executable *executable)
+/* True: one holder is left, perhaps the list. */
+static bool drop(struct trib__plan_cache *cache, struct trib__executable *executable)
 {
-        if (executable == NULL)
-                return;
+        uint64_t before;
+
         TRIB__TRACE(PLAN_PUT, executable, 0);
         /* AcqRel: the last holder frees what all have used. */
-        if (trib__fetch_sub_acqrel_u64(&executable->refs, 1) == 1) {
+        before = trib__fetch_sub_acqrel_u64(&executable->refs, 1);
+        if (before == 1) {
                 TRIB__TRACE(PLAN_FREE, executable, 0);
                 executable_free(cache, executable);
         }
+        return before == 2;
 }
 
 void trib__plan_cache_destroy(struct trib__plan_cache *cache)
@@ -84,7 +87,7 @@ void trib__plan_cache_destroy(struct trib__plan_cache *cache)
                 struct trib__executable *entry = cache->entries;
 
                 cache->entries = entry->next;
-                trib__plan_cache_put(cache, entry);
+                (void)drop(cache, entry);
         }
         TRIB__TRACE(PLANS_CLOSE, cache, 0);
         trib__cond_destroy(&cache->built);
@@ -178,7 +181,7 @@ static struct trib__executable *oldest_idle_locked(struct trib__plan_cache *cach
 }
 
 /* Take idle entries off the list until no more than `most` are left or all others are held; gives
- * their list, which the caller puts after unlocking. */
+ * their list, which the caller drops after unlocking. */
 static struct trib__executable *evict_locked(struct trib__plan_cache *cache, uint32_t most)
         TRIB__REQUIRES(cache->mutex)
 {
@@ -197,14 +200,26 @@ static struct trib__executable *evict_locked(struct trib__plan_cache *cache, uin
         return evicted;
 }
 
-static void put_all(struct trib__plan_cache *cache, struct trib__executable *evicted)
+static void drop_all(struct trib__plan_cache *cache, struct trib__executable *evicted)
 {
         while (evicted != NULL) {
                 struct trib__executable *next = evicted->next;
 
-                trib__plan_cache_put(cache, evicted);
+                (void)drop(cache, evicted);
                 evicted = next;
         }
+}
+
+void trib__plan_cache_put(struct trib__plan_cache *cache, struct trib__executable *executable)
+{
+        struct trib__executable *evicted;
+
+        if (executable == NULL || !drop(cache, executable))
+                return;
+        trib__lock(&cache->mutex);
+        evicted = evict_locked(cache, cache->params.max_plans);
+        trib__unlock(&cache->mutex);
+        drop_all(cache, evicted);
 }
 
 bool trib__plan_cache_trim(struct trib__plan_cache *cache)
@@ -216,7 +231,7 @@ bool trib__plan_cache_trim(struct trib__plan_cache *cache)
         evicted = evict_locked(cache, 0);
         is_any = evicted != NULL;
         trib__unlock(&cache->mutex);
-        put_all(cache, evicted);
+        drop_all(cache, evicted);
         return is_any;
 }
 
@@ -474,7 +489,7 @@ trib_status trib__plan_cache_get(struct trib__plan_cache *cache, const struct tr
                 trib__unlock(&cache->mutex);
         }
         if (found == NULL) {
-                put_all(cache, evicted);
+                drop_all(cache, evicted);
                 return build_and_publish(cache, entry, out, err);
         }
         executable_free(cache, entry);

@@ -76,6 +76,8 @@ void trib__plan_cache_destroy(struct trib__plan_cache *cache);
 trib_status trib__plan_cache_get(struct trib__plan_cache *cache, const struct trib__shape *inputs,
                                  uint64_t deadline, struct trib__executable **out,
                                  trib_error *err) TRIB_MUST_USE;
+/* Hold it no longer. What nobody holds then goes at once if the cache has more plans than it
+ * should, oldest first. */
 void trib__plan_cache_put(struct trib__plan_cache *cache, struct trib__executable *executable);
 
 /* Drop what nobody holds, for want of device memory; true if that was anything. */
