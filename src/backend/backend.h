@@ -8,7 +8,7 @@
  *
  * Rules: no slot calls back into the library's upper layers, prints, aborts or keeps global state
  * outside of open; every allocation, library and system call inside passes a fault site; the
- * caller holds no lock in any slot; every slot has a caller. The conformance suite
+ * caller holds no lock in any slot but `completed`; every slot has a caller. The conformance suite
  * (tests/conformance) runs every slot and every kind of step on every backend. */
 #ifndef TRIB_BACKEND_BACKEND_H
 #define TRIB_BACKEND_BACKEND_H
@@ -47,11 +47,23 @@ struct trib__device_caps {
         bool     has_wait;     /* wait_queue exists                                         */
 };
 
+/* As trib_device_peaks has them; 0: not measured, or not there. "unit": one compute unit while the
+ * others rest; otherwise all of them together. */
 struct trib__peaks {
         double flops_f32;
         double flops_medium;
         double bytes_per_s;
         double submissions_per_s;
+        double flops_f64, flops_f16;
+        double unit_flops_f32, unit_flops_medium, unit_flops_f64, unit_flops_f16;
+        double unit_bytes_per_s;
+        double copy_bytes_per_s;       /* each byte copied counts once                      */
+        double unit_submissions_per_s; /* of one thread                                     */
+        double wake_ns;                /* from waking a sleeping thread until it runs       */
+        double private_cache_bytes;    /* of one unit                                       */
+        double private_cache_bytes_per_s;
+        double shared_cache_bytes;     /* all of them, if there are several                 */
+        double shared_cache_bytes_per_s, unit_shared_cache_bytes_per_s;
 };
 
 /* What compile is given beside the plan. */
