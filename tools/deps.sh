@@ -18,7 +18,7 @@ pkg:libjansson-dev libjansson-dev   reads and writes JSON
 ?onednn           onednn            kernels of the CPU device, opened at run time
 ?pkg:libgomp1     libgomp1          threads of oneDNN
 ?pkg:liblapacke   liblapacke        LU factorisation of the CPU device, opened at run time
-?pkg:libopenblas0-serial libopenblas0-serial fast arithmetic for it, without threads of its own
+?pkg:libopenblas0-pthread libopenblas0-pthread fast arithmetic for it; several threads may call it
 LIST
 }
 

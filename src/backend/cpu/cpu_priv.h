@@ -5,7 +5,7 @@
 
 #include "backend/cpu/cpu.h"
 #include "kernels/cpu/attention.h"
-#include "kernels/cpu/lapack.h"
+#include "kernels/cpu/lu.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/sparse.h"
 
@@ -46,7 +46,7 @@ struct trib__program {
         const void *const       *constants;
         struct trib__gate       *serial;
         struct trib__onednn     *onednn;
-        struct trib__lapack     *lapack; /* if a step is LU and it is there, else NULL */
+        struct trib__lu          lu;     /* for a program with a step of it */
         const struct trib__sparse_set *sparse; /* if a step is SPARSE_MATMUL */
         uint64_t                 workspace_offset;
         uint32_t                 n_steps;

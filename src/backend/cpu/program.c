@@ -286,10 +286,10 @@ enum trib__support trib__cpu_supports(trib__device *device, const struct trib__s
 trib_status trib__cpu_run_plain(const trib__program *program, const struct trib__step *step,
                                 const void *const inputs[], void *output, trib_error *err)
 {
-        if (step->op == TRIB__OP_LU && program->lapack != NULL) {
+        if (step->op == TRIB__OP_LU) {
                 struct trib__ref_lu params = trib__lu_params(step, inputs, output);
 
-                return trib__lapack_lu(program->lapack, &params, err);
+                return trib__lu_run(&program->lu, &params, err);
         }
         if (step->op == TRIB__OP_SPARSE_MATMUL &&
             trib__sparse_has(step->output.dtype, step->inputs[2].dtype)) {
@@ -301,15 +301,17 @@ trib_status trib__cpu_run_plain(const trib__program *program, const struct trib_
         return trib__ref_step_run(step, inputs, output, err);
 }
 
-/* LAPACKE for the first step that wants it; where there is none, the reference kernel computes. */
-static trib_status open_lapack(trib__program *program, trib_error *err)
+/* LAPACKE for the first step that wants it; where there is none, the reference kernel computes what
+ * is not small. */
+static trib_status open_lu(trib__program *program, trib_error *err)
 {
         trib_error  why = TRIB_ERROR_INIT;
         trib_status status;
 
-        if (program->lapack != NULL)
+        program->lu.small = trib__small_lu_choose();
+        if (program->lu.lapack != NULL)
                 return TRIB_OK;
-        status = trib__lapack_open(&program->lapack, &why);
+        status = trib__lapack_open(&program->lu.lapack, &why);
         if (status == TRIB_OK || status == TRIB_NOT_FOUND || status == TRIB_UNSUPPORTED)
                 return TRIB_OK;
         if (err != NULL)
@@ -339,7 +341,7 @@ static trib_status compile_step(trib__device *device, trib__program *program, ui
         if (m.step->op == TRIB__OP_SPARSE_MATMUL)
                 program->sparse = trib__sparse_choose();
         if (m.step->op == TRIB__OP_LU)
-                status = open_lapack(program, err);
+                status = open_lu(program, err);
         else if (m.step->op == TRIB__OP_ATTENTION)
                 status = make_attention(&m, &cpu->attention, err);
         else
@@ -432,7 +434,7 @@ void trib__cpu_release(trib__device *device, trib__program *program)
                 trib__onednn_prim_destroy(program->steps[i].prim);
                 trib__attention_destroy(program->steps[i].attention);
         }
-        trib__lapack_close(program->lapack);
+        trib__lapack_close(program->lu.lapack);
         trib__free(program->steps);
         trib__free(program);
 }

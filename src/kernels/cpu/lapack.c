@@ -17,10 +17,6 @@
 #define COLUMN_MAJOR 102
 #define GREATEST INT64_C(0x7fffffff)
 
-/* Bits of a floating point number. */
-typedef uint32_t __attribute__((may_alias)) bits32;
-typedef uint64_t __attribute__((may_alias)) bits64;
-
 typedef int (*sgetrf_fn)(int layout, int m, int n, float *a, int lda, int *pivots);
 typedef int (*dgetrf_fn)(int layout, int m, int n, double *a, int lda, int *pivots);
 
@@ -61,7 +57,7 @@ static trib_status open_file(void **handle, trib_error *err)
                 return TRIB_OK;
         text = dlerror();
         return trib__fail(err, TRIB_NOT_FOUND,
-                          "lapack: not loaded; install liblapacke and libopenblas0-serial with "
+                          "lapack: not loaded; install liblapacke and libopenblas0-pthread with "
                           "apt-get: %.200s", text != NULL ? text : "no such file");
 }
 
@@ -71,21 +67,32 @@ static void *find(struct trib__lapack *lib, const char *name)
         return TRIB__FAULT(LIBRARY, "lapack.dlsym") ? NULL : dlsym(lib->handle, name);
 }
 
-/* Nothing to do where the BLAS is not OpenBLAS, or has one thread anyway. */
+/* What openblas_get_parallel says of an OpenBLAS that several threads may call at once. The one
+ * without threads has no lock either, and gives two callers one buffer. */
+#define OPENBLAS_PTHREADS 1
+
+/* Nothing to do where the BLAS is not OpenBLAS. */
 static trib_status hold_at_one_thread(struct trib__lapack *lib, trib_error *err)
 {
-        void *symbols[2] = { find(lib, "openblas_get_num_threads"),
-                             find(lib, "openblas_set_num_threads") };
-        int (*get)(void);
+        void *symbols[3] = { find(lib, "openblas_get_num_threads"),
+                             find(lib, "openblas_set_num_threads"),
+                             find(lib, "openblas_get_parallel") };
+        int (*get)(void), (*parallel)(void);
         void (*set)(int);
 
-        if (symbols[0] == NULL && symbols[1] == NULL)
+        if (symbols[0] == NULL && symbols[1] == NULL && symbols[2] == NULL)
                 return TRIB_OK;
-        if (symbols[0] == NULL || symbols[1] == NULL)
+        if (symbols[0] == NULL || symbols[1] == NULL || symbols[2] == NULL)
                 return trib__fail(err, TRIB_UNSUPPORTED,
                                   "lapack: its OpenBLAS cannot be held at one thread per caller");
         memcpy(&get, &symbols[0], sizeof(get));
         memcpy(&set, &symbols[1], sizeof(set));
+        memcpy(&parallel, &symbols[2], sizeof(parallel));
+        if (parallel() != OPENBLAS_PTHREADS)
+                return trib__fail(err, TRIB_UNSUPPORTED,
+                                  "lapack: its OpenBLAS is not one that several threads may call; "
+                                  "install libopenblas0-pthread and choose it with "
+                                  "update-alternatives");
         if (get() != 1)
                 set(1);
         return TRIB_OK;
@@ -166,31 +173,6 @@ void trib__lapack_close(struct trib__lapack *lib)
 
 /* ---- running ---------------------------------------------------------------------------- */
 
-/* Numbers grow by 2 at most in each step of the elimination, and in practice by little in all:
- * below these, nothing overflows but in matrices made for it. */
-#define SAFE_F32 UINT32_C(0x5e800000)           /* 2^62  */
-#define SAFE_F64 UINT64_C(0x5fe0000000000000)   /* 2^511 */
-
-/* Whether every number is finite and of a size that leaves room. Not-a-number and infinity have
- * the greatest bits of all. */
-static bool is_safe(const void *a, size_t count, trib_dtype dtype)
-{
-        uint32_t most32 = 0;
-        uint64_t most64 = 0;
-
-        for (size_t i = 0; dtype == TRIB_F32 && i < count; i++) {
-                uint32_t bits = ((const bits32 *)a)[i] & (UINT32_MAX >> 1);
-
-                most32 = bits > most32 ? bits : most32;
-        }
-        for (size_t i = 0; dtype == TRIB_F64 && i < count; i++) {
-                uint64_t bits = ((const bits64 *)a)[i] & (UINT64_MAX >> 1);
-
-                most64 = bits > most64 ? bits : most64;
-        }
-        return most32 <= SAFE_F32 && most64 <= SAFE_F64;
-}
-
 /* What the library wrote as whole numbers from 1 into the line of pivots becomes numbers of the
  * dtype from 0, in place: from the end, as those of f64 are wider. */
 static void convert_pivots(void *line, int64_t count, trib_dtype dtype)
@@ -206,13 +188,17 @@ static void convert_pivots(void *line, int64_t count, trib_dtype dtype)
         }
 }
 
-static trib_status factorise(const struct trib__lapack *lib, const struct trib__ref_lu *p,
-                             char *packed, trib_error *err)
+trib_status trib__lapack_lu(const struct trib__lapack *lib, const struct trib__ref_lu *p,
+                            char *packed, trib_error *err)
 {
         size_t size = trib_dtype_size(p->dtype);
         char  *line = packed + (size_t)p->m * (size_t)p->n * size;
         int    m = (int)p->m, n = (int)p->n, info = -1;
 
+        if (p->m > GREATEST || p->n > GREATEST)
+                return trib__fail(err, TRIB_UNSUPPORTED,
+                                  "lapack: no factorisation of a matrix of more than 2^31 - 1 rows "
+                                  "or columns");
         if (TRIB__FAULT(LIBRARY, "lapack.getrf"))
                 info = -1;
         else if (p->dtype == TRIB_F32)
@@ -226,28 +212,4 @@ static trib_status factorise(const struct trib__lapack *lib, const struct trib__
                                   "failed with %d", m, n, info);
         convert_pivots(line, m < n ? m : n, p->dtype);
         return TRIB_OK;
-}
-
-trib_status trib__lapack_lu(const struct trib__lapack *lib, const struct trib__ref_lu *p,
-                            trib_error *err)
-{
-        size_t      size = trib_dtype_size(p->dtype), elements = (size_t)p->m * (size_t)p->n;
-        trib_status status = TRIB_OK;
-
-        if ((p->dtype != TRIB_F32 && p->dtype != TRIB_F64) || p->m > GREATEST || p->n > GREATEST)
-                return trib__fail(err, TRIB_UNSUPPORTED, "lapack: no factorisation of %s",
-                                  trib_dtype_name(p->dtype));
-        for (int64_t i = 0; status == TRIB_OK && i < p->batch; i++) {
-                char *packed = (char *)p->packed +
-                               (size_t)i * (elements + (size_t)p->m) * size;
-
-                if (!is_safe((const char *)p->a + (size_t)i * elements * size, elements,
-                             p->dtype)) {
-                        trib__ref_lu_one(p, i);
-                        continue;
-                }
-                trib__ref_lu_pack(p, i);
-                status = factorise(lib, p, packed, err);
-        }
-        return status;
 }

@@ -5,7 +5,8 @@
  * library: the loaded LAPACKE; one per process, counted. Its BLAS is held at one thread, so that
  *          callers scale and results do not depend on what else runs. OpenBLAS has one number for
  *          the whole process: it is set to 1 by the first open, and stays so, also for a program
- *          that uses OpenBLAS itself. (libopenblas0-serial has no threads, and nothing is set.)
+ *          that uses OpenBLAS itself. An OpenBLAS that is not built for POSIX threads is refused:
+ *          libopenblas0-serial has no lock around its buffers, and callers spoil each other's.
  *
  * A run takes no lock of ours and allocates nothing of ours. The code stays mapped. */
 #ifndef TRIB_KERNELS_CPU_LAPACK_H
@@ -26,11 +27,10 @@ trib_status trib__lapack_open(struct trib__lapack **out, trib_error *err) TRIB_M
 /* Give a reference back; NULL is fine. */
 void trib__lapack_close(struct trib__lapack *lib);
 
-/* As trib__ref_lu, to the accuracy of the dtype's own arithmetic; equal inputs give equal bits.
- * Matrices with numbers that are not finite, or so large that the arithmetic could overflow, go
- * through the reference kernel: what the library does with those is not defined.
- * Errors: TRIB_UNSUPPORTED (dtype), TRIB_DEVICE_ERROR. */
+/* Factorise one matrix in place, as trib__ref_lu_pack has laid it out; f32 or f64, with numbers that
+ * are finite and leave room for the arithmetic. Equal inputs give equal bits.
+ * Errors: TRIB_UNSUPPORTED (size), TRIB_DEVICE_ERROR. */
 trib_status trib__lapack_lu(const struct trib__lapack *lib, const struct trib__ref_lu *params,
-                            trib_error *err) TRIB_MUST_USE;
+                            char *packed, trib_error *err) TRIB_MUST_USE;
 
 #endif

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sparse.c: see sparse.h: which loop for which processor, and the loop for those without wide
  * vectors. */
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/sparse.h"
 #include "kernels/cpu/sparse_rows.h"
-
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 #define MULTIPLY_ADD(a, b, sum) ((a) * (b) + (sum))
 
@@ -19,42 +16,18 @@ bool trib__sparse_has(trib_dtype dtype, trib_dtype index_dtype)
                (index_dtype == TRIB_I32 || index_dtype == TRIB_I64);
 }
 
+const struct trib__sparse_set *trib__sparse_choose(void)
+{
 #if defined(__x86_64__)
-/* Not __builtin_cpu_supports, which runs code when the library is loaded. */
-enum { FMA_BIT = 12, OSXSAVE_BIT = 27, AVX2_BIT = 5 };
+        enum trib__isa isa = trib__isa_choose();
 
-/* AVX-512 F, DQ, BW and VL: what sparse_avx512.c is compiled for. */
-#define AVX512_BITS (1u << 16 | 1u << 17 | 1u << 30 | 1u << 31)
-/* The registers that the system keeps: those of AVX, and those of AVX-512. */
-#define AVX_STATE 0x06u
-#define AVX512_STATE 0xe6u
-
-__attribute__((target("xsave"))) static unsigned kept_registers(void)
-{
-        return (unsigned)__builtin_ia32_xgetbv(0);
-}
-
-const struct trib__sparse_set *trib__sparse_choose(void)
-{
-        unsigned a, b, c, d, features, kept;
-
-        if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c >> OSXSAVE_BIT & 1) == 0)
-                return &trib__sparse_plain;
-        features = c;
-        kept = kept_registers();
-        if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (features >> FMA_BIT & 1) == 0 ||
-            (b >> AVX2_BIT & 1) == 0 || (kept & AVX_STATE) != AVX_STATE)
-                return &trib__sparse_plain;
-        if ((b & AVX512_BITS) == AVX512_BITS && (kept & AVX512_STATE) == AVX512_STATE)
+        if (isa >= TRIB__ISA_AVX512)
                 return &trib__sparse_avx512;
-        return &trib__sparse_avx2;
-}
-#else
-const struct trib__sparse_set *trib__sparse_choose(void)
-{
+        if (isa >= TRIB__ISA_AVX2)
+                return &trib__sparse_avx2;
+#endif
         return &trib__sparse_plain;
 }
-#endif
 
 void trib__sparse_run(const struct trib__sparse_set *set, const struct trib__ref_sparse *params)
 {
