@@ -27,8 +27,8 @@
 /* How long a waiter stays with one stream before it looks at the others, one of which may be the
  * one that does not hang, and at what its neighbours have released. */
 #define WAIT_SLICE_NS (TRIB__NS_PER_SECOND / 100)
-/* How often the caches are emptied again at once, because something was released meanwhile. As often
- * it was not enough; more of it would only rob the others of what they have just released. */
+/* How often the caches are emptied again at once, because something was released meanwhile. As
+ * often it was not enough; more of it would only rob the others of what they have just released. */
 #define EAGER_ROUNDS 16
 /* Donation comes before growth where more would be reserved than live blocks ever had, and a part
  * of that; and more than so much, and so much again for each stream that allocates. */

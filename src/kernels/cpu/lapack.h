@@ -27,8 +27,8 @@ trib_status trib__lapack_open(struct trib__lapack **out, trib_error *err) TRIB_M
 /* Give a reference back; NULL is fine. */
 void trib__lapack_close(struct trib__lapack *lib);
 
-/* Factorise one matrix in place, as trib__ref_lu_pack has laid it out; f32 or f64, with numbers that
- * are finite and leave room for the arithmetic. Equal inputs give equal bits.
+/* Factorise one matrix in place, as trib__ref_lu_pack has laid it out; f32 or f64, with numbers
+ * that are finite and leave room for the arithmetic. Equal inputs give equal bits.
  * Errors: TRIB_UNSUPPORTED (size), TRIB_DEVICE_ERROR. */
 trib_status trib__lapack_lu(const struct trib__lapack *lib, const struct trib__ref_lu *params,
                             char *packed, trib_error *err) TRIB_MUST_USE;

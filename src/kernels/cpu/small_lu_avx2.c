@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* small_lu_avx2.c: factorisations with vectors of 32 bytes and fused multiply-add. Only called where
- * the processor has them: small_lu.c asks. */
+/* small_lu_avx2.c: factorisations with vectors of 32 bytes and fused multiply-add. Only called
+ * where the processor has them: small_lu.c asks. */
 #include <string.h>
 
 #include "kernels/cpu/small_lu.h"

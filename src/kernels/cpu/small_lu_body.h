@@ -11,6 +11,16 @@
  * product taken off the rest, and the rest. Almost all arithmetic is in that product, whose sums
  * are two vectors of rows times four columns, in registers. Each pivot is the first of the
  * largest. */
+#include <stdint.h>
+#include <string.h>
+
+/* By itself, as the checks compile it. */
+#ifndef REAL
+#define REAL float
+#define BITS uint32_t
+#define NAME(name) name##_f32
+#define WIDE 16
+#endif
 
 typedef REAL NAME(wide) __attribute__((vector_size(WIDE), aligned(sizeof(REAL)), may_alias));
 typedef REAL NAME(half) __attribute__((vector_size(WIDE / 2), aligned(sizeof(REAL)), may_alias));
@@ -84,7 +94,7 @@ NAME(columns)(const struct NAME(product) *p, int64_t j, int count)
 }
 
 /* c -= a b */
-static void NAME(subtract_product)(const struct NAME(product) *p)
+static inline void NAME(subtract_product)(const struct NAME(product) *p)
 {
         int64_t j = 0;
 
@@ -95,7 +105,7 @@ static void NAME(subtract_product)(const struct NAME(product) *p)
 }
 
 /* b = l^-1 b, where l is k x k with ones on its diagonal, k <= 8, and b is k x n. */
-static void NAME(solve_few)(const REAL *l, REAL *b, int64_t k, int64_t n, int64_t ld)
+static inline void NAME(solve_few)(const REAL *l, REAL *b, int64_t k, int64_t n, int64_t ld)
 {
         REAL below[8][8] = { { 0 } };
 
@@ -116,7 +126,7 @@ static void NAME(solve_few)(const REAL *l, REAL *b, int64_t k, int64_t n, int64_
         }
 }
 
-static void NAME(solve)(const REAL *l, REAL *b, int64_t k, int64_t n, int64_t ld)
+static inline void NAME(solve)(const REAL *l, REAL *b, int64_t k, int64_t n, int64_t ld)
 {
         int64_t half = (k / 2 + 7) / 8 * 8;
 
@@ -131,7 +141,7 @@ static void NAME(solve)(const REAL *l, REAL *b, int64_t k, int64_t n, int64_t ld
 }
 
 /* The first of the largest. As integers, magnitudes compare like numbers. */
-static int64_t NAME(find_pivot)(const REAL *column, int64_t m)
+static inline int64_t NAME(find_pivot)(const REAL *column, int64_t m)
 {
         const NAME(bits) *bits = (const NAME(bits) *)column;
         const BITS        mask = (BITS)-1 >> 1;
@@ -145,7 +155,8 @@ static int64_t NAME(find_pivot)(const REAL *column, int64_t m)
         return i;
 }
 
-static void NAME(exchange)(REAL *a, int64_t n, int64_t ld, const int32_t *pivots, int64_t count)
+static inline void NAME(exchange)(REAL *a, int64_t n, int64_t ld, const int32_t *pivots,
+                                  int64_t count)
 {
         for (int64_t j = 0; j < n; j++, a += ld)
                 for (int64_t i = 0; i < count; i++) {
@@ -157,7 +168,7 @@ static void NAME(exchange)(REAL *a, int64_t n, int64_t ld, const int32_t *pivots
 }
 
 /* n <= 8 columns. Pivots count from the first row here. */
-static void NAME(factorise_few)(REAL *a, int64_t m, int64_t n, int64_t ld, int32_t *pivots)
+static inline void NAME(factorise_few)(REAL *a, int64_t m, int64_t n, int64_t ld, int32_t *pivots)
 {
         for (int64_t j = 0; j < n && j < m; j++) {
                 REAL   *restrict column = a + j * ld;
@@ -183,7 +194,8 @@ static void NAME(factorise_few)(REAL *a, int64_t m, int64_t n, int64_t ld, int32
         }
 }
 
-static void NAME(factorise_columns)(REAL *a, int64_t m, int64_t n, int64_t ld, int32_t *pivots)
+static inline void NAME(factorise_columns)(REAL *a, int64_t m, int64_t n, int64_t ld,
+                                           int32_t *pivots)
 {
         int64_t left = (n / 2 + 7) / 8 * 8, done = left < m ? left : m, rest = m - done;
         REAL   *right = a + left * ld;
@@ -205,7 +217,7 @@ static void NAME(factorise_columns)(REAL *a, int64_t m, int64_t n, int64_t ld, i
                 pivots[i] += (int32_t)done;
 }
 
-static void NAME(factorise)(void *a, int64_t m, int64_t n, int32_t *pivots)
+static inline void NAME(factorise)(void *a, int64_t m, int64_t n, int32_t *pivots)
 {
         NAME(factorise_columns)(a, m, n, m, pivots);
 }
