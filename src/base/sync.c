@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/meter.h"
 
 #define GATE_OPEN 0u
 #define GATE_TAKEN 1u
@@ -36,12 +37,28 @@ void trib__mutex_destroy(struct trib__mutex *mutex)
         (void)pthread_mutex_destroy(&mutex->mutex);
 }
 
+/* For a thread that keeps account of its waits. */
+static void lock_metered(struct trib__mutex *mutex, struct trib__meter *meter) TRIB__UNCHECKED
+{
+        struct trib__metered_wait wait;
+
+        if (pthread_mutex_trylock(&mutex->mutex) == 0)
+                return;
+        wait = trib__meter_wait_begin();
+        (void)pthread_mutex_lock(&mutex->mutex);
+        trib__meter_wait_end(meter, &wait, &meter->lock_ns);
+}
+
 void trib__lock(struct trib__mutex *mutex) TRIB__UNCHECKED
 {
         struct trib__thread_counts *counts = trib__thread_counts();
+        struct trib__meter         *meter = trib__meter();
 
         TRIB__ASSERT((held_ranks >> mutex->rank) == 0);
-        (void)pthread_mutex_lock(&mutex->mutex);
+        if (meter->is_on)
+                lock_metered(mutex, meter);
+        else
+                (void)pthread_mutex_lock(&mutex->mutex);
         held_ranks |= UINT32_C(1) << mutex->rank;
         counts->locks++;
         counts->lock_depth++;
@@ -113,29 +130,57 @@ void trib__broadcast(struct trib__cond *cond)
         (void)pthread_cond_broadcast(&cond->cond);
 }
 
-bool trib__gate_enter(struct trib__gate *gate, uint64_t deadline)
+/* Wait for a gate that is taken. */
+static bool gate_wait(struct trib__gate *gate, uint64_t deadline)
 {
-        uint32_t seen = GATE_OPEN;
-
-        /* Acquire: pairs with the release in trib__gate_leave, so that what the last holder wrote
-         * inside is visible. */
-        inside_gate = gate;
-        if (trib__cas_acquire_u32(&gate->state, &seen, GATE_TAKEN))
-                return true;
-        /* AcqRel: acquire as above; after a sleep nobody knows whether others sleep too, so the
-         * word says "contended" and the next leave wakes one. */
+        /* AcqRel: acquire as in trib__gate_enter; after a sleep nobody knows whether others sleep
+         * too, so the word says "contended" and the next leave wakes one. */
         while (trib__exchange_acqrel_u32(&gate->state, GATE_CONTENDED) != GATE_OPEN) {
-                if (!trib__word_wait(&gate->state, GATE_CONTENDED, deadline)) {
-                        inside_gate = NULL;
+                if (!trib__word_wait(&gate->state, GATE_CONTENDED, deadline))
                         return false;
-                }
         }
         return true;
 }
 
+static bool gate_wait_metered(struct trib__gate *gate, uint64_t deadline,
+                              struct trib__meter *meter)
+{
+        struct trib__metered_wait wait = trib__meter_wait_begin();
+        bool                      is_inside = gate_wait(gate, deadline);
+
+        trib__meter_wait_end(meter, &wait, &meter->gate_ns);
+        return is_inside;
+}
+
+bool trib__gate_enter(struct trib__gate *gate, uint64_t deadline)
+{
+        struct trib__meter *meter = trib__meter();
+        uint32_t            seen = GATE_OPEN;
+        bool                is_inside;
+
+        /* Acquire: pairs with the release in trib__gate_leave, so that what the last holder wrote
+         * inside is visible. */
+        inside_gate = gate;
+        is_inside = trib__cas_acquire_u32(&gate->state, &seen, GATE_TAKEN);
+        if (!is_inside)
+                is_inside = meter->is_on ? gate_wait_metered(gate, deadline, meter)
+                                         : gate_wait(gate, deadline);
+        if (!is_inside)
+                inside_gate = NULL;
+        else if (meter->is_on)
+                meter->gate_since = trib__now();
+        return is_inside;
+}
+
 void trib__gate_leave(struct trib__gate *gate)
 {
+        struct trib__meter *meter = trib__meter();
+
         inside_gate = NULL;
+        if (meter->is_on && meter->gate_since != 0) {
+                meter->gate_held_ns += trib__now() - meter->gate_since;
+                meter->gate_since = 0;
+        }
         /* AcqRel: the release publishes what was done inside; pairs with the acquire in enter. */
         if (trib__exchange_acqrel_u32(&gate->state, GATE_OPEN) == GATE_CONTENDED)
                 trib__word_wake(&gate->state, 1);
