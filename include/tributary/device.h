@@ -55,6 +55,7 @@ typedef struct trib_device_info {
         int      is_unified;       /* 1: the device reads host memory in place               */
         int      has_medium;       /* 1: TRIB_PRECISION_MEDIUM is available                  */
         char     note[256];        /* what is missing for more, and how to get it; or empty  */
+        uint32_t host_cores;       /* of a device that simulates its callers' cores; else 0  */
 } trib_device_info;
 
 /* A device that could be opened, or why it could not. */
@@ -89,12 +90,25 @@ typedef struct trib_memory_stats {
         uint64_t central_largest_run; /* the largest block that could be cut from that       */
 } trib_memory_stats;
 
-/* The speed limits of a device as measured on it, not as advertised. 0: not measured. */
+/* The speed limits of a device as measured on it, not as advertised; docs/measuring.md says how.
+ * 0: not measured, or the device has no such thing. What is called unit_ is what one compute unit
+ * does while the others rest; the rest is of all units at once. */
 typedef struct trib_device_peaks {
-        double flops_f32;         /* FLOP/s of all compute units together, one FMA = 2       */
+        double flops_f32;         /* FLOP/s, one FMA = 2                                     */
         double flops_medium;      /* the same at TRIB_PRECISION_MEDIUM                       */
-        double bytes_per_s;       /* streaming reads from memory, all units together         */
-        double submissions_per_s; /* launches of an empty step, all threads together         */
+        double bytes_per_s;       /* streaming reads from memory                             */
+        double submissions_per_s; /* launches without a step, all threads together           */
+        double flops_f64, flops_f16;
+        double unit_flops_f32, unit_flops_medium, unit_flops_f64, unit_flops_f16;
+        double unit_bytes_per_s;
+        double copy_bytes_per_s;       /* copies within memory; a byte counts once           */
+        double unit_submissions_per_s; /* of one thread                                      */
+        double wake_ns;                /* median, from waking a sleeping thread until it runs */
+        double private_cache_bytes;    /* the cache of one unit: L2 of a CPU                 */
+        double private_cache_bytes_per_s;
+        double shared_cache_bytes;     /* the last caches before memory, all together        */
+        double shared_cache_bytes_per_s;
+        double unit_shared_cache_bytes_per_s;
 } trib_device_peaks;
 
 /* What: describes the index-th device that this machine has or could have, from 0.
@@ -157,8 +171,8 @@ TRIB_API TRIB_MUST_USE trib_status trib_device_describe_memory(trib_device *devi
 TRIB_API TRIB_MUST_USE trib_status trib_device_trim(trib_device *device, uint64_t *freed,
                                                     trib_error *err);
 
-/* What: measures the device's speed limits with all its compute units, for about
- * `milliseconds` (0 = 500). Other work on the machine makes the figures too low.
+/* What: measures the device's speed limits, for about `milliseconds` (0 = 500) beside the time to
+ * set up; the longer, the better. Other work on the machine makes the figures too low.
  * Ownership: *out is filled.   Threads: any, one at a time.   Blocks: for the measurement.
  * Errors: TRIB_INVALID_ARGUMENT, TRIB_OUT_OF_MEMORY, TRIB_SYSTEM, TRIB_FORKED.   Since: 0.1 */
 TRIB_API TRIB_MUST_USE trib_status trib_device_measure_peaks(trib_device *device,

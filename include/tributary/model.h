@@ -113,7 +113,7 @@ TRIB_API trib_value trib_model_layer_norm(trib_model_builder *builder, trib_valu
 typedef struct trib_attention_options {
         size_t  struct_size; /* TRIB_ATTENTION_OPTIONS_INIT sets it                        */
         int64_t heads;       /* that share the width equally                               */
-        float   scale;       /* of the products of q and k; 0: 1 / sqrt(width of a head)   */
+        float   scale;       /* of q k', 0..1e30; 0: 1 / sqrt(width of a head)             */
         int32_t is_causal;   /* not 0: row i of q sees rows j <= i + rows of k - rows of q */
 } trib_attention_options;
 
@@ -122,7 +122,8 @@ typedef struct trib_attention_options {
 /* What: attention (Vaswani and others, 2017) of several heads: for each head, softmax over the rows
  * of k of (scale q k'), times v. q is [..., rows, heads x width], k [..., k rows, heads x width], v
  * [..., k rows, heads x v width], with equal dimensions before; the result [..., rows, heads x v
- * width]; f32, f64, f16 or bf16. options NULL: one head, not causal.
+ * width]; f32, f64, f16 or bf16. options NULL: one head, not causal. Causal, q has at most as many
+ * rows as k, and what a row does not see changes nothing in it, not even by a NaN.
  * Ownership: *options is copied.   Threads: one.   Blocks: no.   Errors: kept.   Since: 0.1 */
 TRIB_API trib_value trib_model_attention(trib_model_builder *builder, trib_value q, trib_value k,
                                          trib_value v, const trib_attention_options *options);
@@ -158,7 +159,8 @@ TRIB_API trib_value trib_model_lu(trib_model_builder *builder, trib_value a, tri
 /* What: y[..., r, c] = sum over k of A[r, k] x[..., k, c], for a sparse matrix A in compressed rows
  * (CSR) and x [..., columns, n]; f32, f64, f16 or bf16. A is three constants: row_pointers
  * [rows + 1], from 0 to the number of values, never falling; column_indices [values], in
- * 0 .. columns - 1, rising within each row; both i32 or both i64; and values, of x's dtype.
+ * 0 .. columns - 1, rising within each row; both i32 or both i64; and values, of x's dtype, one at
+ * least. Rows may be empty.
  * Ownership: nothing.   Threads: one.   Blocks: no.
  * Errors: kept; a sparse matrix that is not as described is refused with its first wrong place.
  * Since: 0.1 */

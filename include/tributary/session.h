@@ -10,6 +10,8 @@
 #ifndef TRIBUTARY_SESSION_H
 #define TRIBUTARY_SESSION_H
 
+#include <stdbool.h>
+
 #include <tributary/model.h>
 
 #ifdef __cplusplus
@@ -33,6 +35,16 @@ typedef enum trib_precision {
                                    * f32; where the device has it (trib_device_info)         */
 } trib_precision;
 
+/* How a request waits for a device that works by itself. One that computes on the calling thread
+ * (cpu:0) is done when the launch returns: trib_infer has nothing to wait for there, only
+ * trib_wait has. */
+typedef enum trib_wait_mode {
+        TRIB_WAIT_HYBRID = 0, /* look a few times, then sleep until woken                    */
+        TRIB_WAIT_SPIN = 1,   /* look until it is done: the soonest to know, and a whole core
+                               * for each waiting thread                                     */
+        TRIB_WAIT_BLOCK = 2   /* sleep until woken, at once: the least CPU time              */
+} trib_wait_mode;
+
 typedef struct trib_session_options {
         size_t         struct_size;       /* TRIB_SESSION_OPTIONS_INIT sets it               */
         trib_policy    policy;
@@ -45,12 +57,14 @@ typedef struct trib_session_options {
         uint32_t       max_plans;         /* plans kept, one per combination of input shapes
                                            * in use; 0 = 64                                  */
         uint32_t       measure_every;     /* take every n-th request's time apart for
-                                           * trib_session_get_stats; 0 = none                */
+                                           * trib_session_get_stats, long ones more often as
+                                           * far as it costs them little; 0 = none           */
+        trib_wait_mode wait;              /* of trib_infer and trib_wait                     */
 } trib_session_options;
 
 #define TRIB_SESSION_OPTIONS_INIT                                                          \
         { sizeof(trib_session_options), TRIB_POLICY_AUTO, TRIB_PRECISION_HIGH, 0, 0, 0, 0, \
-          0, 0 }
+          0, 0, TRIB_WAIT_HYBRID }
 
 /* Called once when a submitted request is done, on one of the session's workers, which holds no
  * lock and no stream. It may submit and release requests; it must not wait or infer
@@ -78,8 +92,11 @@ typedef struct trib_request_options {
 
 #define TRIB_REQUEST_OPTIONS_INIT { sizeof(trib_request_options), NULL, NULL, 0, 0, 0, NULL, NULL }
 
-/* What a session has done. The times are sums in nanoseconds over `measured` requests
- * (trib_session_options.measure_every); they add up to measured_ns. */
+/* What a session has done. The times are sums in nanoseconds over `measured` requests: those taken
+ * apart (trib_session_options.measure_every), each as often as there were requests since the one
+ * before, for which it stands; up to descheduled_ns they are disjoint and add up to
+ * measured_ns. A part that this device or system cannot tell apart is 0, and its time in the part
+ * around it. */
 typedef struct trib_session_stats {
         uint64_t requests; /* finished, with any status                                      */
         uint64_t failures; /* of these, not TRIB_OK                                          */
@@ -89,10 +106,30 @@ typedef struct trib_session_stats {
         uint64_t admission_ns; /* waiting for and taking a stream                            */
         uint64_t prepare_ns;   /* checking arguments, finding the plan and its memory        */
         uint64_t submit_ns;    /* handing the launch to the device                           */
-        uint64_t device_ns;    /* from there until the device was done                       */
+        uint64_t device_ns;    /* the device ran it                                          */
         uint64_t copy_ns;      /* moving inputs and outputs                                  */
-        uint64_t notify_ns;    /* the rest: giving back, waking up                           */
+        uint64_t notify_ns;    /* from the end on the device until the caller went on; and
+                                * giving back                                                */
+        uint64_t lock_ns;      /* waiting for a lock of the library or the driver            */
+        uint64_t queue_ns;     /* submitted, and not running yet                             */
+        uint64_t serial_ns;    /* waiting for an operator that runs one at a time            */
+        uint64_t descheduled_ns; /* the thread was ready and had no core                     */
+        /* Parts of these parts: with a unit in use, without waiting for it. 0: not told. */
+        uint64_t host_held_ns;   /* of submit_ns: a core that a simulated device grants      */
+        uint64_t lock_held_ns;   /* of submit_ns: the driver's lock                          */
+        uint64_t path_held_ns;   /* of submit_ns: the device's one path of submission        */
+        uint64_t serial_held_ns; /* of device_ns: operators that run one at a time           */
+        uint64_t copy_held_ns;   /* of copy_ns: the device's copy engine                     */
+        uint64_t measured_blind; /* of measured: the system does not tell descheduled_ns, and
+                                  * it is in the other parts                                 */
 } trib_session_stats;
+
+/* The parts of one measured request, as trib_session_stats sums them, in nanoseconds. */
+typedef struct trib_request_times {
+        uint64_t admission_ns, lock_ns, prepare_ns, submit_ns, queue_ns;
+        uint64_t device_ns, serial_ns, copy_ns, notify_ns, descheduled_ns;
+        uint32_t stream; /* index of the device's stream that it ran on */
+} trib_request_times;
 
 /* What a plan is, for one combination of input shapes. */
 typedef struct trib_plan_info {
@@ -193,11 +230,19 @@ TRIB_API void trib_request_release(trib_request *request);
 
 /* What: what the session has done so far.
  * Ownership: *out is filled.   Threads: any.   Blocks: no.
- * Errors: TRIB_CLOSED (not while it is closing), TRIB_INVALID_ARGUMENT, TRIB_FORKED.
+ * Errors: TRIB_CLOSED (also while trib_session_close runs, which would otherwise wait for those who
+ * keep asking; not after it gave TRIB_BUSY), TRIB_INVALID_ARGUMENT, TRIB_FORKED.
  * Since: 0.1 */
 TRIB_API TRIB_MUST_USE trib_status trib_session_get_stats(const trib_session *session,
                                                           trib_session_stats *out,
                                                           trib_error *err);
+
+/* What: the parts of the last request that the calling thread ran by trib_infer, if that was
+ * measured (trib_session_options.measure_every) and was not taken yet; else false, and *out is as
+ * it was.
+ * Ownership: *out is filled.   Threads: any, each has its own.   Blocks: no.   Errors: none.
+ * Since: 0.1 */
+TRIB_API bool trib_thread_take_times(trib_request_times *out);
 
 #ifdef __cplusplus
 }

@@ -41,6 +41,7 @@ struct trib__device_caps {
         char     note[256];
         uint64_t memory_bytes;
         uint32_t compute_units;
+        uint32_t host_cores;   /* for its callers, where it simulates them; else 0          */
         bool     is_unified;   /* kernels read and write host memory in place               */
         bool     is_inline;    /* a launch or copy is done when it returns                  */
         bool     has_medium;   /* compile accepts medium precision                          */
@@ -91,6 +92,38 @@ struct trib__launch_args {
         const void *const *inputs;
         void *const       *outputs;
         uint64_t           deadline; /* for waiting at a serial step; TRIB__NEVER: none     */
+        bool               is_timed; /* the caller will ask `times` about this launch       */
+};
+
+/* Where the time of one launch went, in ns. The parts are disjoint. What a device cannot tell is 0.
+ *
+ *     launch is called ─ lock, descheduled, the rest: submission ─ submitted
+ *       ─ queue, serial, copy, device, in any order ─ ended ─ (notification) ─ the caller goes on
+ *
+ * A device whose clock has no common zero with trib__now() tells durations only. Then the caller
+ * takes the call of launch for submission, and what is left of its wait for queue. */
+struct trib__work_times {
+        uint64_t lock_ns;        /* the calling thread waited for a lock of the driver or of the
+                                  * backend; not for a gate or mutex of base/sync.h          */
+        uint64_t descheduled_ns; /* it was ready and had no core, where the device simulates the
+                                  * cores of its host; real ones are counted by the caller   */
+        uint64_t queue_ns;       /* submitted, and nothing of it ran: no free executor, works
+                                  * before it on the queue, other queues waited for          */
+        uint64_t serial_ns;      /* waited for the unit that serial steps share              */
+        uint64_t copy_ns;        /* its copies ran, or waited for the copy engine            */
+        uint64_t device_ns;      /* its steps ran                                            */
+        /* What it had of each unit, without waiting for it: parts of the above. */
+        struct {
+                uint64_t host_ns;   /* of submission: a core that the device simulates       */
+                uint64_t lock_ns;   /* of submission: that lock                              */
+                uint64_t path_ns;   /* of submission: the one path to the device             */
+                uint64_t serial_ns; /* of device_ns: the unit of serial steps                */
+                uint64_t copy_ns;   /* of copy_ns: the copy engine                           */
+        } held;
+        bool     has_clock;      /* the following are times of trib__now(); else they are 0  */
+        uint64_t submitted;      /* it had passed the path of submission                     */
+        uint64_t started;        /* its first piece began                                    */
+        uint64_t ended;          /* its last piece ended; not later than the timeline's rise */
 };
 
 /* How a step runs on a device. */
@@ -142,10 +175,10 @@ struct trib__backend {
         /* Nothing unfinished is on the queue, unless the device is hung or lost. NULL is fine. */
         void (*queue_destroy)(trib__queue *queue);
 
-        /* Submit. The thread that leases the queue; blocks only where `is_inline` work or a
-         * serial step does. When done, timeline >= value, with release order; value is greater
-         * than any before on this queue. An error means that nothing of it will touch the
-         * arguments any more, and the timeline reaches value all the same. */
+        /* Submit. The thread that leases the queue; blocks only where `is_inline` work, a serial
+         * step or a driver's own lock does. When done, timeline >= value, with release order; value
+         * is greater than any before on this queue. An error means that nothing of it will touch
+         * the arguments any more, and the timeline reaches value all the same. */
         trib_status (*launch)(trib__queue *queue, trib__program *program,
                               const struct trib__launch_args *args, uint64_t value,
                               trib_error *err);
@@ -174,6 +207,13 @@ struct trib__backend {
          * of a queue are remembered. Does not block on the device. */
         trib_status (*failure)(trib__queue *queue, uint64_t since, uint64_t value,
                                trib_error *err);
+
+        /* Where the time went of the last launch on the queue that was timed, if that is the one
+         * with this value, which is reached. By the thread that leases the queue, before its next
+         * launch; does not block on the device. False: not known.
+         * Optional (NULL): not known, ever. A device that computes inside the launch has no need
+         * of it, if it waits by gates and mutexes of base/sync.h, which the caller meters. */
+        bool (*times)(trib__queue *queue, uint64_t value, struct trib__work_times *out);
 
         /* Measure the limits for about `milliseconds`. One thread at a time; blocks. */
         trib_status (*peaks)(trib__device *device, uint32_t milliseconds,

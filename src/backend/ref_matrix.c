@@ -168,7 +168,7 @@ struct trib__ref_attention trib__attention_params(const struct trib__step *step,
                 .k_rows = k->shape[k->rank - 2],
                 .width = q->shape[q->rank - 1] / heads,
                 .v_width = v->shape[v->rank - 1] / heads,
-                .scale = (double)step->attention.scale,
+                .scale = step->attention.scale,
                 .is_causal = step->attention.is_causal,
                 .dtype = q->dtype,
         };

@@ -236,6 +236,7 @@ trib_status trib_device_get_info(const trib_device *device, trib_device_info *ou
         (void)snprintf(out->note, sizeof(out->note), "%s", device->caps.note);
         out->memory_bytes = device->caps.memory_bytes;
         out->compute_units = device->caps.compute_units;
+        out->host_cores = device->caps.host_cores;
         out->max_streams = device->max_streams;
         out->is_unified = device->caps.is_unified;
         out->has_medium = device->caps.has_medium;
@@ -320,5 +321,20 @@ trib_status trib_device_measure_peaks(trib_device *device, uint32_t milliseconds
         out->flops_medium = peaks.flops_medium;
         out->bytes_per_s = peaks.bytes_per_s;
         out->submissions_per_s = peaks.submissions_per_s;
+        out->flops_f64 = peaks.flops_f64;
+        out->flops_f16 = peaks.flops_f16;
+        out->unit_flops_f32 = peaks.unit_flops_f32;
+        out->unit_flops_medium = peaks.unit_flops_medium;
+        out->unit_flops_f64 = peaks.unit_flops_f64;
+        out->unit_flops_f16 = peaks.unit_flops_f16;
+        out->unit_bytes_per_s = peaks.unit_bytes_per_s;
+        out->copy_bytes_per_s = peaks.copy_bytes_per_s;
+        out->unit_submissions_per_s = peaks.unit_submissions_per_s;
+        out->wake_ns = peaks.wake_ns;
+        out->private_cache_bytes = peaks.private_cache_bytes;
+        out->private_cache_bytes_per_s = peaks.private_cache_bytes_per_s;
+        out->shared_cache_bytes = peaks.shared_cache_bytes;
+        out->shared_cache_bytes_per_s = peaks.shared_cache_bytes_per_s;
+        out->unit_shared_cache_bytes_per_s = peaks.unit_shared_cache_bytes_per_s;
         return status;
 }

@@ -212,7 +212,7 @@ trib_value trib_model_attention(trib_model_builder *builder, trib_value q, trib_
                 return TRIB_NO_VALUE;
         }
         node.attention.heads = taken.heads;
-        node.attention.scale = taken.scale;
+        node.attention.scale = (double)taken.scale;
         node.attention.is_causal = taken.is_causal != 0;
         return add(builder, &node);
 }

@@ -25,6 +25,8 @@
 
 enum request_state { REQUEST_QUEUED, REQUEST_RUNNING, REQUEST_ENDING, REQUEST_DONE };
 
+#define LOOKS_BEFORE_SLEEP 64
+
 struct trib_request {
         struct request_queue *queue;
         trib_request         *next; /* in the queue or among the spares; under the mutex */
@@ -60,6 +62,7 @@ struct request_queue {
         struct trib__session *session; /* not to be touched once stopped and joined */
         uint32_t      max_queued;
         uint32_t      n_inputs, n_outputs;
+        trib_wait_mode wait; /* of trib_wait */
 
         trib__atomic_u64 refs; /* the session, and every record not among the spares */
 
@@ -93,6 +96,7 @@ trib_status trib__requests_create(struct trib__session *session, struct request_
                 return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory for a request queue");
         queue->session = session;
         queue->max_queued = session->options.max_queued;
+        queue->wait = session->options.wait;
         queue->n_inputs = session->model->graph.n_inputs;
         queue->n_outputs = session->model->graph.n_outputs;
         queue->last = &queue->first;
@@ -646,8 +650,22 @@ trib_status trib_poll(trib_request *request, trib_error *err)
         return outcome(request, err);
 }
 
+/* As the session waits: look for a while before the next sleep, or the next look at the clock. */
+static void look_for_done(const trib_request *request, trib_wait_mode wait)
+{
+        uint32_t looks = wait == TRIB_WAIT_BLOCK ? 0 : LOOKS_BEFORE_SLEEP;
+
+        for (uint32_t i = 0; i < looks; i++) {
+                /* Relaxed: trib_wait looks again, with acquire. */
+                if (trib__load_relaxed_u32(&request->state) == REQUEST_DONE)
+                        return;
+                trib__cpu_relax();
+        }
+}
+
 trib_status trib_wait(trib_request *request, uint64_t timeout_ns, trib_error *err)
 {
+        trib_wait_mode wait;
         uint64_t    deadline;
         trib_status status = trib__check_handle(request, "request", err);
 
@@ -656,10 +674,15 @@ trib_status trib_wait(trib_request *request, uint64_t timeout_ns, trib_error *er
         if (status != TRIB_OK)
                 return status;
         deadline = trib__deadline_after(timeout_ns);
+        wait = request->queue->wait;
         for (;;) {
-                /* Acquire: pairs with the release in finish. */
-                uint32_t seen = trib__load_acquire_u32(&request->state);
                 uint64_t until = deadline, now;
+                uint32_t seen;
+
+                if (timeout_ns > 0)
+                        look_for_done(request, wait);
+                /* Acquire: pairs with the release in finish. */
+                seen = trib__load_acquire_u32(&request->state);
 
                 if (seen == REQUEST_DONE)
                         return outcome(request, err);
@@ -673,7 +696,8 @@ trib_status trib_wait(trib_request *request, uint64_t timeout_ns, trib_error *er
                                           (unsigned long long)(timeout_ns / 1000000));
                 if (seen == REQUEST_QUEUED && request->deadline < until)
                         until = request->deadline;
-                (void)trib__word_wait(&request->state, seen, until);
+                if (wait != TRIB_WAIT_SPIN)
+                        (void)trib__word_wait(&request->state, seen, until);
         }
 }
 

@@ -9,11 +9,13 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/meter.h"
 #include "base/trace.h"
 #include "session/session_priv.h"
 
 #define MAX_STACK_PORTS 8
 #define POLLS_BEFORE_PARK 64
+#define POLLS_BEFORE_ASKING 1024 /* of one that spins */
 
 /* One request on its way. */
 struct run {
@@ -22,23 +24,9 @@ struct run {
         struct trib_stream     *stream;
         struct session_slot    *slot;
         struct trib__executable *executable;
-        bool                    is_measured;
         bool                    is_hung; /* gave up while the device still has work of it */
-        uint64_t                mark;    /* when the current share began                  */
-        uint64_t                times[TIME_COUNT];
+        struct stopwatch       *watch;   /* NULL: not measured                            */
 };
-
-/* End the current share of the request's time. */
-static void end_share(struct run *run, enum session_time share)
-{
-        uint64_t now;
-
-        if (!run->is_measured)
-                return;
-        now = trib__now();
-        run->times[share] += now - run->mark;
-        run->mark = now;
-}
 
 /* Whether the view is exactly this operand: dtype, shape, packed, with memory that is aligned. */
 static bool is_match(const trib_tensor *view, const struct trib__operand *operand)
@@ -193,7 +181,10 @@ static trib_status find_plan(struct run *run, trib_error *err)
         status = ask_cache(run, owned != NULL ? owned : on_stack, owned, err);
         if (status != TRIB_OK)
                 return status;
-        run->is_measured = false; /* a build is no request's usual cost */
+        /* A build is no request's usual cost. */
+        if (run->watch != NULL)
+                trib__stopwatch_stop();
+        run->watch = NULL;
         keep_plan(run, run->executable);
         run->slot->stream = run->stream;
         return TRIB_OK;
@@ -272,7 +263,7 @@ static trib_status stage(struct run *run, const void **inputs, void **outputs, t
                                       (void **)&at, err);
         if (status != TRIB_OK)
                 return status;
-        end_share(run, TIME_PREPARE);
+        trib__stopwatch_end(run->watch, TIME_PREPARE);
         for (uint32_t i = 0; i < plan->n_inputs; i++) {
                 memcpy(at, run->args->inputs[i].data, plan->inputs[i].bytes);
                 inputs[i] = at;
@@ -282,7 +273,7 @@ static trib_status stage(struct run *run, const void **inputs, void **outputs, t
                 outputs[i] = at;
                 at += round_up(plan->outputs[i].bytes);
         }
-        end_share(run, TIME_COPY);
+        trib__stopwatch_end(run->watch, TIME_COPY);
         return TRIB_OK;
 }
 
@@ -296,21 +287,47 @@ static void unstage(struct run *run, void *const *outputs)
                     TRIB__TRACE_ADDRESS(run->args->outputs[0].data));
         for (uint32_t i = 0; i < plan->n_outputs; i++)
                 memcpy(run->args->outputs[i].data, outputs[i], plan->outputs[i].bytes);
-        end_share(run, TIME_COPY);
+        trib__stopwatch_end(run->watch, TIME_COPY);
+}
+
+/* Look until the value is reached, or never will be; now and then ask which, and the clock. */
+static trib_status spin(struct run *run, uint64_t value, trib_error *err)
+{
+        const struct trib__backend *backend = run->session->device->backend;
+        trib__queue                *queue = run->stream->queue;
+        uint64_t                    deadline = run->args->deadline;
+
+        for (;;) {
+                trib_status status;
+
+                for (uint32_t i = 0; i < POLLS_BEFORE_ASKING; i++) {
+                        if (backend->completed(queue) >= value)
+                                return TRIB_OK;
+                        trib__cpu_relax();
+                }
+                /* A deadline in the past: only asks. */
+                status = backend->park(queue, value, 0, err);
+                if (status != TRIB_TIMED_OUT ||
+                    (deadline != TRIB__NEVER && trib__now() >= deadline))
+                        return status;
+        }
 }
 
 /* Wait for the launch; on a failure to reach its value the stream is hung. */
 static trib_status await(struct run *run, uint64_t value, trib_error *err)
 {
         const struct trib__backend *backend = run->session->device->backend;
+        trib_wait_mode              mode = run->session->options.wait;
         trib_status                 status;
 
-        for (uint32_t i = 0; i < POLLS_BEFORE_PARK; i++) {
+        for (uint32_t i = 0; mode == TRIB_WAIT_HYBRID && i < POLLS_BEFORE_PARK; i++) {
                 if (backend->completed(run->stream->queue) >= value)
                         return backend->result(run->stream->queue, value, err);
                 trib__cpu_relax();
         }
-        status = backend->park(run->stream->queue, value, run->args->deadline, err);
+        status = mode == TRIB_WAIT_SPIN ? spin(run, value, err)
+                                        : backend->park(run->stream->queue, value,
+                                                        run->args->deadline, err);
         if (status != TRIB_OK) {
                 run->is_hung = true;
                 return status;
@@ -321,7 +338,7 @@ static trib_status await(struct run *run, uint64_t value, trib_error *err)
 static trib_status launch(struct run *run, const void **inputs, void **outputs, trib_error *err)
 {
         const struct trib__backend *backend = run->session->device->backend;
-        struct trib__launch_args    args = { 0 };
+        struct trib__launch_args    args;
         uint64_t                    value;
         trib_status                 status;
 
@@ -334,17 +351,25 @@ static trib_status launch(struct run *run, const void **inputs, void **outputs, 
         args.inputs = inputs;
         args.outputs = outputs;
         args.deadline = run->args->deadline;
+        args.is_timed = false;
         value = trib__stream_next_value(run->stream);
         run->slot->last_value = value;
-        end_share(run, TIME_PREPARE);
+        if (__builtin_expect(run->watch != NULL, false)) {
+                trib__stopwatch_end_part(run->watch, TIME_PREPARE);
+                args.is_timed = true;
+        }
         status = backend->launch(run->stream->queue, run->executable->program, &args, value, err);
-        /* A device that computes inside the launch is done, and its status is final. */
-        if (!run->session->device->caps.is_inline) {
-                end_share(run, TIME_SUBMIT);
+        if (run->session->device->caps.is_inline) {
+                /* It is done, and its status is final. */
+                trib__stopwatch_end(run->watch, TIME_DEVICE);
+        } else {
+                if (run->watch != NULL)
+                        trib__stopwatch_end_call(run->watch);
                 if (status == TRIB_OK)
                         status = await(run, value, err);
+                if (run->watch != NULL)
+                        trib__stopwatch_end_work(run->watch, backend, run->stream->queue, value);
         }
-        end_share(run, TIME_DEVICE);
         if (status == TRIB_OK)
                 unstage(run, outputs);
         return status;
@@ -387,23 +412,16 @@ static void count_request(struct run *run, trib_status status)
         count(&slot->requests, 1);
         if (status != TRIB_OK)
                 count(&slot->failures, 1);
-        if (!run->is_measured)
+        if (__builtin_expect(run->watch == NULL, true))
                 return;
-        end_share(run, TIME_NOTIFY);
-        count(&slot->measured, 1);
+        trib__stopwatch_end_part(run->watch, TIME_NOTIFY);
+        count(&slot->measured, run->watch->weight);
+        if (!trib__run_delay_is_open())
+                count(&slot->measured_blind, run->watch->weight);
         for (uint32_t t = 0; t < TIME_COUNT; t++)
-                count(&slot->times[t], run->times[t]);
-}
-
-/* Every n-th request of a thread. */
-static bool is_turn(uint32_t every)
-{
-        static _Thread_local uint32_t since;
-
-        if (every == 0 || ++since < every)
-                return false;
-        since = 0;
-        return true;
+                count(&slot->times[t], run->watch->times[t] * run->watch->weight);
+        trib__stopwatch_finish(run->watch, run->session->options.measure_every,
+                               run->session->device->caps.is_inline, run->stream->index);
 }
 
 void trib__session_count_turned_away(struct trib__session *session)
@@ -441,26 +459,35 @@ static trib_status find_stream(struct session_call *call, uint64_t deadline, tri
 trib_status trib__session_run(struct session_call *call, const struct run_args *args,
                               trib_error *err)
 {
-        struct run  run;
-        trib_status status;
+        struct run             run;
+        struct stopwatch_start start;
+        uint32_t               every = call->session->options.measure_every;
+        bool                   is_measured = false;
+        trib_status            status;
 
+        if (__builtin_expect(every != 0, false))
+                is_measured = trib__stopwatch_start(&start, call->session->tag, every,
+                                                    call->session->device->caps.is_inline);
         run.session = call->session;
         run.args = args;
         run.is_hung = false;
-        run.is_measured = is_turn(run.session->options.measure_every);
-        if (run.is_measured) {
-                memset(run.times, 0, sizeof(run.times));
-                run.mark = trib__now();
-        }
         if (call->stream == NULL) {
                 status = find_stream(call, args->deadline, err);
-                if (status != TRIB_OK)
+                if (status != TRIB_OK) {
+                        if (is_measured)
+                                trib__stopwatch_stop();
                         return status;
+                }
         }
         run.stream = call->stream;
         TRIB__TRACE(RUN_BEGIN, run.session, TRIB__TRACE_ADDRESS(run.stream));
         run.slot = &run.session->slots[call->index];
-        end_share(&run, TIME_ADMISSION);
+        run.watch = NULL;
+        if (__builtin_expect(is_measured, false)) {
+                run.watch = &run.slot->watch;
+                trib__stopwatch_begin(run.watch, &start);
+                trib__stopwatch_end_part(run.watch, TIME_ADMISSION);
+        }
         status = execute(&run, err);
         count_request(&run, status);
         TRIB__TRACE(RUN_END, run.session, TRIB__TRACE_ADDRESS(run.stream), (uint64_t)status);

@@ -45,6 +45,10 @@ static trib_status read_options(const trib_session_options *from, const trib_dev
                                   "precision medium needs bf16 instructions (AMX or "
                                   "AVX512-BF16) and oneDNN; %s has: %s",
                                   device->caps.name, device->caps.library);
+        if ((unsigned)to->wait > (unsigned)TRIB_WAIT_BLOCK)
+                return trib__fail(err, TRIB_INVALID_ARGUMENT,
+                                  "wait is %d, must be hybrid (0), spin (1) or block (2)",
+                                  (int)to->wait);
         if (to->workers > MAX_WORKERS)
                 return trib__fail(err, TRIB_INVALID_ARGUMENT, "workers is %u, must be 1..%d",
                                   to->workers, MAX_WORKERS);
@@ -320,18 +324,28 @@ static void get_stats(const struct trib__session *session, trib_session_stats *o
                 out->requests += trib__load_relaxed_u64(&slot->requests);
                 out->failures += trib__load_relaxed_u64(&slot->failures);
                 out->measured += trib__load_relaxed_u64(&slot->measured);
+                out->measured_blind += trib__load_relaxed_u64(&slot->measured_blind);
                 /* Relaxed: as above. */
                 for (uint32_t t = 0; t < TIME_COUNT; t++)
                         times[t] += trib__load_relaxed_u64(&slot->times[t]);
         }
         out->plans_built = trib__plan_cache_builds(session->plans);
         out->admission_ns = times[TIME_ADMISSION];
+        out->lock_ns = times[TIME_LOCK];
         out->prepare_ns = times[TIME_PREPARE];
         out->submit_ns = times[TIME_SUBMIT];
+        out->queue_ns = times[TIME_QUEUE];
         out->device_ns = times[TIME_DEVICE];
+        out->serial_ns = times[TIME_SERIAL];
         out->copy_ns = times[TIME_COPY];
         out->notify_ns = times[TIME_NOTIFY];
-        for (uint32_t t = 0; t < TIME_COUNT; t++)
+        out->descheduled_ns = times[TIME_DESCHEDULED];
+        out->host_held_ns = times[TIME_HOST_HELD];
+        out->lock_held_ns = times[TIME_LOCK_HELD];
+        out->path_held_ns = times[TIME_PATH_HELD];
+        out->serial_held_ns = times[TIME_SERIAL_HELD];
+        out->copy_held_ns = times[TIME_COPY_HELD];
+        for (uint32_t t = 0; t <= TIME_DESCHEDULED; t++)
                 out->measured_ns += times[t];
 }
 

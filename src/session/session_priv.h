@@ -10,6 +10,7 @@
 #include "memory/memory.h"
 #include "model/graph.h"
 #include "plan/plan.h"
+#include "session/stopwatch.h"
 #include "stream/stream_pool.h"
 
 #include <tributary/tributary.h>
@@ -51,22 +52,14 @@ struct session_slot {
                                                          * few shapes in turns need no lock */
         uint64_t                 last_value; /* of the last launch             */
         void                   **addresses;  /* room for many ports, or NULL   */
+        struct stopwatch         watch;      /* of the request here, if it is measured */
 
         /* Written by the holder, read by anyone. */
         trib__atomic_u64 requests;
         trib__atomic_u64 failures;
         trib__atomic_u64 measured;
-        trib__atomic_u64 times[6]; /* enum session_time */
-};
-
-enum session_time {
-        TIME_ADMISSION,
-        TIME_PREPARE,
-        TIME_SUBMIT,
-        TIME_DEVICE,
-        TIME_COPY,
-        TIME_NOTIFY,
-        TIME_COUNT
+        trib__atomic_u64 measured_blind;
+        trib__atomic_u64 times[TIME_COUNT]; /* enum session_time */
 };
 
 struct request_queue;
@@ -145,9 +138,9 @@ trib_status trib__session_run(struct session_call *call, const struct run_args *
 /* Give the session a seat, and the handle for it. */
 trib_status trib__session_seat(struct trib__session *session, trib_session **out,
                                trib_error *err) TRIB_MUST_USE;
-/* Enter a session, so that close waits for us; false if it is closed, or closing unless
- * `is_closing_fine`. Any time, also long after close. */
-bool trib__session_enter(const trib_session *handle, bool is_closing_fine,
+/* Enter a session, so that close waits for us; false if it is closed or being closed, and after a
+ * close that ran out of time unless `is_draining_fine`. Any time, also long after close. */
+bool trib__session_enter(const trib_session *handle, bool is_draining_fine,
                          struct session_call *call);
 /* Enter by leasing the thread's home, if that is idle; else as above. */
 bool trib__session_enter_leased(const trib_session *handle, struct session_call *call);

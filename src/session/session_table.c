@@ -110,7 +110,7 @@ trib_status trib__session_seat(struct trib__session *session, trib_session **out
         return trib__fail(err, TRIB_BUSY, "at most %d sessions can be open at once", N_SEATS);
 }
 
-bool trib__session_enter(const trib_session *handle, bool is_closing_fine,
+bool trib__session_enter(const trib_session *handle, bool is_draining_fine,
                          struct session_call *call)
 {
         struct seat      *seat = seat_of(handle);
@@ -127,7 +127,7 @@ bool trib__session_enter(const trib_session *handle, bool is_closing_fine,
         (void)trib__fetch_add_seqcst_u32(count, 1);
         word = trib__load_seqcst_u64(&seat->word);
         if (is_open(handle, word) ||
-            (is_closing_fine && is_its(handle, word) && state_of(word) > SEAT_OPEN)) {
+            (is_draining_fine && is_its(handle, word) && state_of(word) == SEAT_DRAINING)) {
                 /* Relaxed: published by the word. */
                 call->session = trib__load_relaxed_ptr(&seat->session);
                 TRIB__TRACE(SESSION_ENTER, call->session, number % COUNTERS);

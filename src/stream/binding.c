@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/meter.h"
 #include "base/trace.h"
 #include "stream/stream_priv.h"
 
@@ -92,6 +93,7 @@ static void thread_ends(void *unused)
         }
         self->held = NULL;
         self->inside = NULL;
+        trib__run_delay_close();
         /* SeqCst: as when a call leaves by itself; see session_table.c. */
         if (inside != NULL)
                 (void)trib__fetch_add_seqcst_u32(inside, UINT32_MAX);
@@ -134,6 +136,11 @@ bool trib__binding_watch(void)
         self->is_watched = !TRIB__FAULT(THREAD, "stream.hook_value") &&
                            pthread_setspecific(hook_key, self) == 0;
         return self->is_watched && self->hook_rounds < HOOK_ROUNDS;
+}
+
+bool trib__stream_thread_is_watched(void)
+{
+        return trib__binding_watch();
 }
 
 trib_status trib__binding_open(uint32_t n_streams, uint32_t *place, uint32_t *epoch,

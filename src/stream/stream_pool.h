@@ -121,6 +121,8 @@ bool trib__stream_pool_is_used(struct trib__stream_pool *pool, uint32_t tag);
  * is static memory. The thread's number, from 0; and the count that the thread is in, or NULL. */
 uint32_t trib__stream_thread_number(void);
 void     trib__stream_thread_inside(trib__atomic_u32 *count);
+/* Whether the thread's end is noticed. Then its record of run delay (base/meter.h) is closed. */
+bool     trib__stream_thread_is_watched(void);
 
 /* Lease any idle stream, beside the thread's own one if possible; does not bind the thread. */
 trib_status trib__stream_lease_any(struct trib__stream_pool *pool, uint64_t deadline,

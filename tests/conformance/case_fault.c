@@ -94,7 +94,7 @@ static trib_status launch(struct run *run, trib_error *err)
 {
         const void                    *inputs[1] = { run->x };
         void                          *outputs[1] = { run->y };
-        const struct trib__launch_args args = { run->slab, inputs, outputs, TRIB__NEVER };
+        const struct trib__launch_args args = { run->slab, inputs, outputs, TRIB__NEVER, false };
         trib_status                    status, waited = TRIB_OK;
         trib_error                     wait_err = TRIB_ERROR_INIT;
 

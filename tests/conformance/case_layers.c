@@ -117,7 +117,8 @@ static void make_attention(struct handmade *made, const struct attention *a, tri
         in[2] = handmade_operand(made, TRIB__PLACE_INPUT, dtype, 3, v);
         handmade_step(made, TRIB__OP_ATTENTION, 3, in,
                       handmade_operand(made, TRIB__PLACE_OUTPUT, dtype, 3, y))
-                ->attention = (struct trib__attention){ a->heads, a->scale, a->is_causal };
+                ->attention = (struct trib__attention){ a->heads, (double)a->scale,
+                                                   a->is_causal };
 }
 
 #define K_ROWS_MOST 80
@@ -303,6 +304,8 @@ static void check_conv(struct bench *bench, const struct conv *c, trib_dtype dty
                 free(data[i]);
 }
 
+#define GREATEST INT64_C(0x7fffffff)
+
 static const struct conv convs[] = {
         { 1, 1, 1, { 1, 1 }, { 1, 1 }, { 0 }, { { 1, 1 }, { 0, 0 }, { 1, 1 }, 1 } },
         { 2, 3, 5, { 8, 9 }, { 3, 3 }, { 0 }, { { 1, 1 }, { 1, 1 }, { 1, 1 }, 1 } },
@@ -312,6 +315,11 @@ static const struct conv convs[] = {
         { 1, 8, 8, { 6, 6 }, { 3, 3 }, { 0 }, { { 1, 1 }, { 1, 1 }, { 1, 1 }, 8 } },
         { 1, 2, 3, { 3, 3 }, { 1, 1 }, { 0 }, { { 1, 1 }, { 4, 0 }, { 1, 1 }, 1 } },
         { 1, 32, 48, { 10, 10 }, { 1, 1 }, { 0 }, { { 1, 1 }, { 0, 0 }, { 1, 1 }, 1 } },
+        { 1, 3, 3, { 4, 9 }, { 3, 3 }, { 0 }, { { 1000000, GREATEST }, { 2, 8 }, { 1, 1 }, 1 } },
+        { 1, 2, 3, { 5, 5 }, { 3, 3 }, { 0 },
+          { { GREATEST, GREATEST }, { GREATEST, GREATEST }, { 1, 1 }, 1 } },
+        { 1, 2, 3, { 5, 5 }, { 3, 3 }, { 0 },
+          { { 1, 1 }, { GREATEST, GREATEST }, { GREATEST, GREATEST }, 1 } },
 };
 
 void conv2d_is_right(void **state)

@@ -152,7 +152,8 @@ void lu_is_right(void **state)
         static const int64_t shapes[][3] = { { 1, 1, 1 },  { 2, 3, 3 },   { 1, 7, 3 },
                                              { 1, 3, 7 },  { 3, 17, 17 }, { 1, 65, 65 },
                                              { 1, 96, 80 }, { 1, 33, 70 }, { 2, 1, 9 },
-                                             { 2, 9, 1 } };
+                                             { 2, 9, 1 },   { 1, 270, 30 },
+                                             { 1, 30, 270 } };
         struct bench         bench;
         struct handmade      made;
 

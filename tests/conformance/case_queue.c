@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Conformance: queues, copies, timelines, order. */
 #include "base/atomic.h"
+#include "base/clock.h"
 #include "base/sync.h"
 #include "cases.h"
 #include "oracle.h"
@@ -268,5 +269,78 @@ void wait_queue_orders_queues(void **state)
         rig.backend->free(rig.device, memory[1], sizeof(source));
         rig_queue_close(&rig, &a);
         rig_queue_close(&rig, &b);
+        rig_close(&rig);
+}
+
+/* Launch with the wish to know the times, and wait. */
+static void run_timed(struct rig *rig, struct rig_queue *queue, struct rig_program *program,
+                      struct rig_frame *frame)
+{
+        const struct trib__launch_args args = {
+                .slab = frame->slab,
+                .inputs = (const void *const *)frame->inputs,
+                .outputs = frame->outputs,
+                .deadline = TRIB__NEVER,
+                .is_timed = true,
+        };
+        trib_error err = TRIB_ERROR_INIT;
+
+        must(rig->backend->launch(queue->queue, program->program, &args, ++queue->value, &err),
+             &err);
+        must(rig_finish(rig, queue, &err), &err);
+}
+
+static void check_times(const struct trib__work_times *times, uint64_t began, uint64_t seen)
+{
+        uint64_t call = times->lock_ns + times->descheduled_ns;
+        uint64_t work = times->queue_ns + times->serial_ns + times->copy_ns + times->device_ns;
+
+        assert_true(times->held.serial_ns <= times->device_ns);
+        assert_true(times->held.copy_ns <= times->copy_ns);
+        if (times->has_clock) {
+                assert_true(began <= times->submitted);
+                assert_true(times->submitted <= times->started);
+                assert_true(times->started <= times->ended);
+                assert_true(times->ended <= seen);
+                assert_true(call + times->held.host_ns + times->held.lock_ns +
+                                    times->held.path_ns <= times->submitted - began);
+                assert_true(work <= times->ended - times->submitted);
+        } else {
+                assert_int_equal(times->submitted | times->started | times->ended, 0);
+                assert_true(call + work <= seen - began);
+        }
+}
+
+void told_times_are_in_order_and_within_the_callers_own(void **state)
+{
+        struct rig              rig;
+        struct rig_queue        queue;
+        struct rig_program      program;
+        struct rig_frame        frame;
+        struct handmade         made;
+        struct trib__work_times times;
+
+        rig_open(&rig, *state);
+        rig_queue_open(&rig, 0, &queue);
+        make_relu(&made, 1000);
+        rig_compile(&rig, &queue, &made, NULL, NULL, &program);
+        rig_frame_open(&rig, &program, &frame);
+        rig_copy(&rig, &queue, frame.inputs[0], (const float[1000]){ 0 }, 1000 * sizeof(float));
+        for (int i = 0; rig.backend->times != NULL && i < 20; i++) {
+                uint64_t began = trib__now();
+
+                run_timed(&rig, &queue, &program, &frame);
+                assert_true(rig.backend->times(queue.queue, queue.value, &times));
+                check_times(&times, began, trib__now());
+                assert_false(rig.backend->times(queue.queue, queue.value + 1, &times));
+                /* One that was not timed is not known. */
+                must(rig_launch(&rig, &queue, &program, &frame, TRIB__NEVER, NULL),
+                     &(trib_error)TRIB_ERROR_INIT);
+                assert_int_equal(rig_finish(&rig, &queue, NULL), TRIB_OK);
+                assert_false(rig.backend->times(queue.queue, queue.value, &times));
+        }
+        rig_frame_close(&rig, &program, &frame);
+        rig_release(&rig, &program);
+        rig_queue_close(&rig, &queue);
         rig_close(&rig);
 }

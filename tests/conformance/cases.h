@@ -28,6 +28,7 @@
         X(park_times_out_for_work_that_is_not_there)            \
         X(queue_runs_in_order_without_waits_between)            \
         X(wait_queue_orders_queues)                             \
+        X(told_times_are_in_order_and_within_the_callers_own)   \
         /* case_steps.c */                                      \
         X(linear_is_right)                                      \
         X(linear_with_activation_is_right)                      \

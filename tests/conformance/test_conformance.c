@@ -46,6 +46,7 @@ static void find_devices(void)
         add_device("sim:fast,unified=1");
         add_device("sim:fast,reorder=7");
         add_device("sim:fast,serial,delay_us=20");
+        add_device("sim:fast,lock_us=5,wake_us=9,transfers=1,total_bandwidth=1e15");
 }
 
 static char *case_name(const char *device, const char *name)

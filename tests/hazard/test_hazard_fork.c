@@ -102,7 +102,7 @@ static const char *const plain[] = {
         "trib_model_relu",      "trib_model_gelu",        "trib_model_tanh",
         "trib_model_sigmoid",   "trib_model_softmax",     "trib_model_layer_norm",
         "trib_model_attention", "trib_model_conv2d",      "trib_model_lu",
-        "trib_model_sparse_matmul",
+        "trib_model_sparse_matmul", "trib_thread_take_times",
         "trib_model_operator",  "trib_model_output",
 };
 

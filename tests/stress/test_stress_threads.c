@@ -91,7 +91,8 @@ static void expect_all_streams_free(void)
 
 static void check(const char *name, const char *device)
 {
-        static const struct figures_bounds bounds = { 2 << 20, 256 << 10, 2 << 20 };
+        /* The heap: what each stream keeps of each plan is made when it first meets it. */
+        static const struct figures_bounds bounds = { 2 << 20, 512 << 10, 2 << 20 };
         trib_device_options                options = TRIB_DEVICE_OPTIONS_INIT;
         uint32_t            total = (uint32_t)figures_scaled(WHOLE, 100), part = total / 10;
         struct figures      warm, now;

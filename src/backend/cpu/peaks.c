@@ -1,286 +1,276 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peaks.c: how fast this CPU is, measured with all cores at once: arithmetic by the largest matrix
- * product that stays in cache, memory by summing arrays far larger than the caches, submissions by
- * launches of a program without steps.
- *
- * Each figure is the sum over the threads of what each did in its own time between the common start
- * and its end: no lock, one starting line. Of several short measurements the best counts: other
- * work on the machine only ever makes one slower. */
+/* peaks.c: how fast this CPU is. Every rate is the best of several short measurements, which are
+ * interleaved: other work on the machine only ever makes one slower. What is measured, and how, is
+ * in peaks_work.c; who tells whom is in peaks_priv.h. No locks. */
+#include <stddef.h>
 #include <string.h>
 
-#include "backend/cpu/cpu_priv.h"
+#include "backend/cpu/peaks_priv.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/random.h"
-#include "kernels/ref/ref.h"
 
-#define ROUNDS 4
-#define MATRIX_M 128
-#define MATRIX_K 512
-#define MATRIX_N 512
-#define ARRAY_BYTES (UINT64_C(32) << 20)
-#define MAX_THREADS 512
+/* Short turns, so that some of them fall between what other programs do; but each of them costs a
+ * start. */
+#define ROUND_MS 12
+#define ROUNDS_MIN 4u
+#define ROUNDS_MAX 40u
+/* On a busy machine turns take longer: that many times the time that was asked for is enough. */
+#define PATIENCE 2
+#define LANES_MAX 1024u
+#define ARRAY_MIN (UINT64_C(4) << 20)
+/* Arrays are this many times as large as the last caches, and at most that part of memory. */
+#define ARRAY_CACHES 3
+#define ARRAY_MEMORY 8
+/* How long those of a turn who are there wait for the last, before they begin without it. */
+#define MEET_NS 2000000u
 
-enum work { WORK_F32, WORK_MEDIUM, WORK_BYTES, WORK_LAUNCHES };
+#define RESULT(member) (uint32_t)offsetof(struct trib__peaks, member)
 
-struct runner {
-        struct trib__thread       thread;
-        trib__device             *device;
-        enum work                 work;
-        uint64_t                  duration;
-        const trib__atomic_u32   *start;
-        struct trib__onednn_prim *prim;
-        uint64_t                  begin; /* set by its work, once its data is ready */
-        double                    rate;  /* out: units per second                   */
-        trib_status               status;
-        trib_error                failure;
+static const struct kind kinds[] = {
+        { trib__peaks_loop, RESULT(flops_f32), ALL_LANES, 8, LOOP_F32 },
+        { trib__peaks_multiply, RESULT(flops_f32), ALL_LANES, 8, PRODUCT_F32 },
+        { trib__peaks_read, RESULT(bytes_per_s), ALL_LANES, 24, PLACE_MEMORY },
+        { trib__peaks_loop, RESULT(flops_medium), ALL_LANES, 5, LOOP_BF16 },
+        { trib__peaks_multiply, RESULT(flops_medium), ALL_LANES, 8, PRODUCT_MEDIUM },
+        { trib__peaks_loop, RESULT(flops_f64), ALL_LANES, 5, LOOP_F64 },
+        { trib__peaks_multiply, RESULT(flops_f16), ALL_LANES, 5, PRODUCT_F16 },
+        { trib__peaks_loop, RESULT(unit_flops_f32), 1, 5, LOOP_F32 },
+        { trib__peaks_multiply, RESULT(unit_flops_f32), 1, 5, PRODUCT_F32 },
+        { trib__peaks_read, RESULT(unit_bytes_per_s), 1, 10, PLACE_MEMORY },
+        { trib__peaks_loop, RESULT(unit_flops_medium), 1, 4, LOOP_BF16 },
+        { trib__peaks_multiply, RESULT(unit_flops_medium), 1, 5, PRODUCT_MEDIUM },
+        { trib__peaks_loop, RESULT(unit_flops_f64), 1, 4, LOOP_F64 },
+        { trib__peaks_multiply, RESULT(unit_flops_f16), 1, 4, PRODUCT_F16 },
+        { trib__peaks_read, RESULT(private_cache_bytes_per_s), ALL_LANES, 6, PLACE_PRIVATE },
+        { trib__peaks_read, RESULT(shared_cache_bytes_per_s), ALL_LANES, 12, PLACE_SHARED },
+        { trib__peaks_read, RESULT(unit_shared_cache_bytes_per_s), 1, 8, PLACE_SHARED },
+        { trib__peaks_copy, RESULT(copy_bytes_per_s), ALL_LANES, 10, 0 },
+        { trib__peaks_submit, RESULT(submissions_per_s), ALL_LANES, 4, 0 },
+        { trib__peaks_submit, RESULT(unit_submissions_per_s), 1, 4, 0 },
+        { trib__peaks_wake, RESULT(wake_ns), 2, 6, 0 },
 };
 
-/* The data is ready: the time runs from here. Gives the end. */
-static uint64_t begin_work(struct runner *runner)
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* ---- a lane's thread -------------------------------------------------------------------- */
+
+/* Wait for the others of the turn: they are on their way. */
+static void meet(struct crew *crew)
 {
-        runner->begin = trib__now();
-        return runner->begin + runner->duration;
+        uint64_t end = trib__now() + MEET_NS;
+
+        /* AcqRel: lines the beginnings up; no data goes with it. */
+        (void)trib__fetch_add_acqrel_u32(&crew->arrived, 1);
+        /* Acquire: pairs with the addition above. */
+        while (trib__load_acquire_u32(&crew->arrived) < crew->active && trib__now() < end)
+                trib__cpu_relax();
 }
 
-static trib_status make_product(trib__device *device, bool is_medium,
-                                struct trib__onednn_prim **out, trib_error *err)
+static void take_turn(struct lane *lane)
 {
-        struct trib__onednn_linear_params p = { 0 };
-        struct trib__random               random = { 1 };
-        float      *weights = trib__alloc("peaks.weights", sizeof(float) * MATRIX_K * MATRIX_N);
-        trib_status status;
+        struct crew *crew = lane->crew;
 
-        *out = NULL;
-        if (weights == NULL)
-                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory to measure peaks");
-        for (uint32_t i = 0; i < MATRIX_K * MATRIX_N; i++)
-                weights[i] = trib__random_f32(&random);
-        p.m = MATRIX_M;
-        p.k = MATRIX_K;
-        p.n = MATRIX_N;
-        p.dtype = TRIB_F32;
-        p.precision = is_medium ? TRIB__ONEDNN_MEDIUM : TRIB__ONEDNN_HIGH;
-        p.weights_are_nk = true;
-        p.weights = weights;
-        status = trib__onednn_linear_create(device->onednn, &p, out, err);
-        trib__free(weights);
-        return status;
+        lane->units = 0;
+        if (crew->kind == NULL) {
+                lane->status = trib__peaks_set_up(lane);
+                return;
+        }
+        meet(crew);
+        lane->status = crew->kind->work(lane, crew->kind);
+        if (lane->status == TRIB_OK && crew->kind->work != trib__peaks_wake)
+                lane->units /= trib__peaks_seconds(lane, crew->kind);
 }
 
-static trib_status multiply(struct runner *runner, uint64_t *units)
+static void run_lane(void *argument)
 {
-        struct trib__onednn_exec *exec = NULL;
-        const void               *input;
-        struct trib__random       random = { 2 };
-        size_t      scratch_bytes = trib__onednn_prim_info(runner->prim)->scratch_bytes;
-        float      *x = trib__aligned("peaks.x", 64, sizeof(float) * MATRIX_M * MATRIX_K);
-        float      *y = trib__aligned("peaks.y", 64, sizeof(float) * MATRIX_M * MATRIX_N);
-        void       *scratch = trib__aligned("peaks.scratch", 64, scratch_bytes);
-        uint64_t    end;
-        trib_status status = TRIB_OUT_OF_MEMORY;
+        struct lane *lane = argument;
+        struct crew *crew = lane->crew;
 
-        if (x != NULL && y != NULL && scratch != NULL)
-                status = trib__onednn_exec_create(runner->prim, &exec, &runner->failure);
-        if (status == TRIB_OK) {
-                for (uint32_t i = 0; i < MATRIX_M * MATRIX_K; i++)
-                        x[i] = trib__random_f32(&random);
+        for (uint32_t seen = 0;;) {
+                /* Acquire: pairs with the release of start_turn: what the turn is about. */
+                uint32_t turn = trib__load_acquire_u32(&crew->turn);
+
+                if (turn == seen) {
+                        (void)trib__word_wait(&crew->turn, seen, TRIB__NEVER);
+                        continue;
+                }
+                seen = turn;
+                if (crew->is_over)
+                        return;
+                if (lane->index < crew->active)
+                        take_turn(lane);
+                /* AcqRel: pairs with the acquire of start_turn: what this lane found. */
+                if (trib__fetch_add_acqrel_u32(&crew->done, 1) + 1 == crew->count)
+                        trib__word_wake(&crew->done, 1);
         }
-        input = x;
-        end = begin_work(runner);
-        while (status == TRIB_OK && trib__now() < end) {
-                status = trib__onednn_exec_run(exec, &input, y, scratch, &runner->failure);
-                *units += UINT64_C(2) * MATRIX_M * MATRIX_K * MATRIX_N;
-        }
-        trib__onednn_exec_destroy(exec);
-        trib__free(scratch);
-        trib__free(y);
-        trib__free(x);
-        return status;
 }
 
-/* The same product on the reference kernel, in smaller pieces, because it is that much slower. */
-static trib_status multiply_plainly(struct runner *runner, uint64_t *units)
-{
-        struct trib__ref_linear p = { .m = 8, .k = MATRIX_K, .n = MATRIX_N, .dtype = TRIB_F32 };
-        struct trib__random     random = { 3 };
-        float      *x = trib__alloc("peaks.plain_x", sizeof(float) * 8 * MATRIX_K);
-        float      *y = trib__alloc("peaks.plain_y", sizeof(float) * 8 * MATRIX_N);
-        float      *w = trib__alloc("peaks.plain_w", sizeof(float) * MATRIX_K * MATRIX_N);
-        uint64_t    end;
-        trib_status status = x != NULL && y != NULL && w != NULL ? TRIB_OK : TRIB_OUT_OF_MEMORY;
+/* ---- the starter's ---------------------------------------------------------------------- */
 
-        for (uint32_t i = 0; status == TRIB_OK && i < MATRIX_K * MATRIX_N; i++) {
-                w[i] = trib__random_f32(&random);
-                x[i % (8 * MATRIX_K)] = w[i];
-        }
-        p.x = x;
-        p.y = y;
-        p.w = w;
-        p.activation = TRIB__OP_COUNT;
-        end = begin_work(runner);
-        while (status == TRIB_OK && trib__now() < end) {
-                status = trib__ref_linear(&p);
-                *units += UINT64_C(2) * 8 * MATRIX_K * MATRIX_N;
-        }
-        trib__free(w);
-        trib__free(y);
-        trib__free(x);
-        return status;
+static void raise_turn(struct crew *crew)
+{
+        /* Release: pairs with the acquire of run_lane. */
+        trib__store_release_u32(&crew->turn, trib__load_relaxed_u32(&crew->turn) + 1);
+        trib__word_wake(&crew->turn, crew->count);
 }
 
-/* Sum 64-bit words; 16 partial sums, so that the adds are not what limits it. */
-static uint64_t sum_words(const uint64_t *words, uint64_t count)
+/* One turn from start to end: the sum of what the lanes did in a second, or the first failure. */
+static trib_status run_turn(struct crew *crew, const struct kind *kind, uint64_t duration,
+                            double *rate, trib_error *err)
 {
-        uint64_t sums[16] = { 0 }, total = 0;
+        *rate = 0;
+        crew->kind = kind;
+        crew->duration = duration;
+        crew->active = kind == NULL || kind->lanes == ALL_LANES ? crew->count : kind->lanes;
+        /* Relaxed: all four are published by raise_turn. */
+        trib__store_relaxed_u32(&crew->arrived, 0);
+        trib__store_relaxed_u32(&crew->done, 0);
+        trib__store_relaxed_u32(&crew->ping, 0);
+        trib__store_relaxed_u32(&crew->pong, 0);
+        raise_turn(crew);
+        /* Acquire: pairs with the addition of run_lane. */
+        for (uint32_t done; (done = trib__load_acquire_u32(&crew->done)) != crew->count;)
+                (void)trib__word_wait(&crew->done, done, TRIB__NEVER);
+        for (uint32_t i = 0; i < crew->active; i++) {
+                const struct lane *lane = &crew->lanes[i];
 
-        for (uint64_t i = 0; i + 16 <= count; i += 16) {
-                for (uint32_t j = 0; j < 16; j++)
-                        sums[j] += words[i + j];
+                *rate += lane->units;
+                if (lane->status != TRIB_OK)
+                        return trib__fail(err, lane->status, "measuring peaks failed: %s",
+                                          lane->failure.message);
         }
-        for (uint32_t j = 0; j < 16; j++)
-                total += sums[j];
-        return total;
-}
-
-static trib_status read_memory(struct runner *runner, uint64_t *units, uint64_t *sum)
-{
-        uint64_t *words = trib__aligned("peaks.array", 4096, ARRAY_BYTES);
-        uint64_t  piece = ARRAY_BYTES / sizeof(*words) / 16;
-        uint64_t  end;
-
-        if (words == NULL)
-                return TRIB_OUT_OF_MEMORY;
-        memset(words, 1, ARRAY_BYTES);
-        end = begin_work(runner);
-        for (uint32_t i = 0; trib__now() < end; i = (i + 1) % 16) {
-                *sum += sum_words(words + i * piece, piece);
-                *units += piece * sizeof(*words);
-        }
-        trib__free(words);
         return TRIB_OK;
 }
 
-static trib_status submit_empty(struct runner *runner, uint64_t *units)
+static void keep_best(struct trib__peaks *peaks, const struct kind *kind, double rate)
 {
-        trib__program             empty;
-        struct trib__launch_args  args = { 0 };
-        trib__queue              *queue;
-        uint64_t                  end;
-        trib_status               status;
+        double *best = (double *)(void *)((char *)peaks + kind->result);
 
-        memset(&empty, 0, sizeof(empty));
-        status = trib__cpu_backend.queue_create(runner->device, 0, &queue,
-                                                    &runner->failure);
-        end = begin_work(runner);
-        while (status == TRIB_OK && trib__now() < end) {
-                for (uint32_t i = 0; status == TRIB_OK && i < 100; i++)
-                        status = trib__cpu_backend.launch(queue, &empty, &args, ++*units,
-                                                              &runner->failure);
+        if (rate > *best)
+                *best = rate;
+}
+
+/* The middle one of the times to wake, which depend on how deep the core sleeps. */
+static double middle_of(double *times, size_t count)
+{
+        for (size_t i = 1; i < count; i++) {
+                double time = times[i];
+                size_t at = i;
+
+                for (; at > 0 && times[at - 1] > time; at--)
+                        times[at] = times[at - 1];
+                times[at] = time;
         }
-        trib__cpu_backend.queue_destroy(queue);
-        return status;
+        return count > 0 ? times[count / 2] : 0;
 }
 
-static void run(void *argument)
+/* All together do at least what one does alone; where that was not seen, others worked. */
+static void even_out(struct trib__peaks *peaks)
 {
-        struct runner *runner = argument;
-        uint64_t       units = 0, sum = 0;
+        double *const pairs[][2] = {
+                { &peaks->flops_f32, &peaks->unit_flops_f32 },
+                { &peaks->flops_medium, &peaks->unit_flops_medium },
+                { &peaks->flops_f64, &peaks->unit_flops_f64 },
+                { &peaks->flops_f16, &peaks->unit_flops_f16 },
+                { &peaks->bytes_per_s, &peaks->unit_bytes_per_s },
+                { &peaks->shared_cache_bytes_per_s, &peaks->unit_shared_cache_bytes_per_s },
+                { &peaks->submissions_per_s, &peaks->unit_submissions_per_s },
+        };
 
-        /* Acquire: pairs with the release of the starter; all runners exist by then. */
-        while (trib__load_acquire_u32(runner->start) == 0)
-                (void)trib__word_wait((trib__atomic_u32 *)(uintptr_t)runner->start, 0,
-                                      TRIB__NEVER);
-        if (runner->work == WORK_BYTES)
-                runner->status = read_memory(runner, &units, &sum);
-        else if (runner->work == WORK_LAUNCHES)
-                runner->status = submit_empty(runner, &units);
-        else if (runner->prim != NULL)
-                runner->status = multiply(runner, &units);
-        else
-                runner->status = multiply_plainly(runner, &units);
-        /* What failed without a word was an allocation. */
-        if (runner->status != TRIB_OK && runner->failure.message[0] == '\0')
-                (void)trib__fail(&runner->failure, runner->status, "no memory for its data");
-        /* `sum` takes part so that the reads cannot be left out. */
-        if (units > 0)
-                runner->rate = (double)units * 1e9 / (double)(trib__now() - runner->begin) +
-                               (sum == 1 ? 1 : 0);
+        for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+                if (*pairs[i][0] < *pairs[i][1])
+                        *pairs[i][0] = *pairs[i][1];
 }
 
-/* One kind of work on all cores. */
-static trib_status measure(trib__device *device, enum work work, uint64_t duration, double *rate,
-                           trib_error *err)
+static trib_status measure_all(struct crew *crew, uint64_t total, struct trib__peaks *out,
+                               trib_error *err)
 {
-        uint32_t n = device->n_cores < MAX_THREADS ? device->n_cores : MAX_THREADS, started = 0;
-        trib__atomic_u32          start = { 0 };
-        struct trib__onednn_prim *prim = NULL;
-        struct runner            *runners = trib__calloc("peaks.runners", n, sizeof(*runners));
-        trib_status               status = TRIB_OK;
+        uint64_t    weights = 0;
+        double      rate, times[ROUNDS_MAX];
+        size_t      woken = 0, rounds = total / (ROUND_MS * 1000000);
+        uint64_t    end = trib__now() + PATIENCE * total;
+        trib_status status = run_turn(crew, NULL, 0, &rate, err);
 
-        *rate = 0;
-        if (runners == NULL)
-                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory to measure peaks");
-        if ((work == WORK_F32 || work == WORK_MEDIUM) && device->onednn != NULL)
-                status = make_product(device, work == WORK_MEDIUM, &prim, err);
-        for (; status == TRIB_OK && started < n; started++) {
-                struct runner *runner = &runners[started];
+        for (size_t i = 0; i < KINDS; i++)
+                if (trib__peaks_has(crew, &kinds[i]))
+                        weights += kinds[i].weight;
+        rounds = rounds < ROUNDS_MIN ? ROUNDS_MIN : rounds > ROUNDS_MAX ? ROUNDS_MAX : rounds;
+        for (size_t i = 0; status == TRIB_OK && i < rounds * KINDS; i++) {
+                const struct kind *kind = &kinds[i % KINDS];
 
-                runner->device = device;
-                runner->work = work;
-                runner->duration = duration;
-                runner->start = &start;
-                runner->prim = prim;
-                status = trib__thread_start(&runner->thread, run, runner, err);
-                if (status != TRIB_OK)
+                if (i % KINDS == 0 && i >= ROUNDS_MIN * KINDS && trib__now() > end)
                         break;
+                if (!trib__peaks_has(crew, kind))
+                        continue;
+                status = run_turn(crew, kind, total / rounds * kind->weight / weights, &rate, err);
+                if (kind->work == trib__peaks_wake)
+                        times[woken++] = rate;
+                else
+                        keep_best(out, kind, rate);
         }
-        /* Release: pairs with the acquire in run. */
-        trib__store_release_u32(&start, 1);
-        trib__word_wake(&start, n);
-        for (uint32_t i = 0; i < started; i++) {
-                trib__thread_join(&runners[i].thread);
-                *rate += runners[i].rate;
-                if (status == TRIB_OK && runners[i].status != TRIB_OK)
-                        status = trib__fail(err, runners[i].status, "measuring peaks failed: %s",
-                                            runners[i].failure.message);
-        }
-        trib__onednn_prim_destroy(prim);
-        trib__free(runners);
+        out->wake_ns = middle_of(times, woken);
+        even_out(out);
         return status;
 }
 
-/* The best of ROUNDS measurements. */
-static trib_status measure_best(trib__device *device, enum work work, uint64_t duration,
-                                double *best, trib_error *err)
+/* Large enough that going round in all of them finds nothing in a cache, and in the first lane's,
+ * which also works alone, nothing in the cache that it can use. */
+static uint64_t array_bytes(const struct crew *crew, uint32_t lane)
 {
-        trib_status status = TRIB_OK;
+        uint64_t one = crew->caches.shared_bytes * ARRAY_CACHES;
+        uint64_t each = one * crew->caches.shared_count / crew->count;
+        uint64_t most = trib__memory_bytes() / ARRAY_MEMORY / (crew->count + 1);
 
-        for (uint32_t i = 0; status == TRIB_OK && i < ROUNDS; i++) {
-                double rate;
+        each = lane == 0 && one > each ? one : each;
+        if (most > 0 && each > most)
+                each = most;
+        each = each < ARRAY_MIN ? ARRAY_MIN : each;
+        return each / ARRAY_MIN * ARRAY_MIN;
+}
 
-                status = measure(device, work, duration / ROUNDS, &rate, err);
-                if (rate > *best)
-                        *best = rate;
+static void end_lanes(struct crew *crew, uint32_t started)
+{
+        crew->is_over = true;
+        raise_turn(crew);
+        for (uint32_t i = 0; i < started; i++) {
+                trib__thread_join(&crew->lanes[i].thread);
+                trib__peaks_clear(&crew->lanes[i]);
         }
-        return status;
 }
 
 trib_status trib__cpu_measure_peaks(trib__device *device, uint32_t milliseconds,
                                     struct trib__peaks *out, trib_error *err)
 {
-        uint64_t    part = (uint64_t)milliseconds * 1000000 / 4;
+        struct crew crew = { .device = device, .speed = trib__speed_choose() };
+        uint32_t    started = 0;
         trib_status status;
 
         memset(out, 0, sizeof(*out));
-        status = measure_best(device, WORK_BYTES, part, &out->bytes_per_s, err);
+        trib__caches_of_cpus(NULL, &crew.caches);
+        /* Waking takes two. */
+        crew.count = device->n_cores < 2 ? 2 : device->n_cores > LANES_MAX ? LANES_MAX
+                                                                           : device->n_cores;
+        crew.lanes = trib__calloc("peaks.lanes", crew.count, sizeof(*crew.lanes));
+        if (crew.lanes == NULL)
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "no memory to measure peaks");
+        status = trib__peaks_make_products(&crew, err);
+        while (status == TRIB_OK && started < crew.count) {
+                struct lane *lane = &crew.lanes[started];
+
+                lane->crew = &crew;
+                lane->index = started;
+                lane->array_bytes = array_bytes(&crew, started);
+                status = trib__thread_start(&lane->thread, run_lane, lane, err);
+                started += status == TRIB_OK;
+        }
         if (status == TRIB_OK)
-                status = measure_best(device, WORK_LAUNCHES, part, &out->submissions_per_s, err);
-        if (status == TRIB_OK)
-                status = measure_best(device, WORK_F32, part, &out->flops_f32, err);
-        if (status == TRIB_OK && device->onednn != NULL &&
-            trib__onednn_info(device->onednn)->has_bf16)
-                status = measure_best(device, WORK_MEDIUM, part, &out->flops_medium, err);
+                status = measure_all(&crew, (uint64_t)milliseconds * 1000000, out, err);
+        end_lanes(&crew, started);
+        for (int i = 0; i < PRODUCTS; i++)
+                trib__onednn_prim_destroy(crew.prims[i]);
+        trib__free(crew.lanes);
+        out->private_cache_bytes = (double)crew.caches.private_bytes;
+        out->shared_cache_bytes = (double)crew.caches.shared_bytes * crew.caches.shared_count;
         return status;
 }

@@ -7,7 +7,8 @@
  *
  * event: the start or the end of one piece of work (a step of a launch, or a copy) on one queue.
  *        At the start the inputs are read; at the end the output is written, and with the last
- *        piece the timeline is raised. Between the two the device neither reads nor writes.
+ *        piece the timeline is raised (later where wake_us says so: that is a notice). Between
+ *        the two the device neither reads nor writes.
  * clock=real:     a thread of the device runs each event when its time has come.
  * clock=scripted: nothing runs by itself. Time is virtual, starts at 0, and moves only by the
  *                 functions below, which any thread may call; events run on the caller's thread.
@@ -27,7 +28,8 @@ extern const struct trib__backend trib__sim_backend;
 
 enum trib__sim_event_kind {
         TRIB__SIM_START,
-        TRIB__SIM_END
+        TRIB__SIM_END,
+        TRIB__SIM_NOTICE /* the host learns of an end; with wake_us only                */
 };
 
 #define TRIB__SIM_NO_STEP UINT32_MAX
@@ -39,13 +41,14 @@ struct trib__sim_event {
         uint64_t                  work;
         uint64_t                  value; /* that the work raises the timeline to         */
         uint32_t                  step;  /* of the launch; TRIB__SIM_NO_STEP for a copy, a
-                                          * launch without steps or one that failed      */
+                                          * transfer, a notice, a launch without steps or
+                                          * one that failed                              */
 };
 
 /* The clock, ns: virtual time, or trib__now() on a device with a real clock. */
 uint64_t trib__sim_now(trib__device *device);
 
-/* How many events could run next: at most one a queue. */
+/* How many events could run next: at most one a queue, and with wake_us a notice beside it. */
 uint32_t trib__sim_pending(trib__device *device);
 /* The index-th of them, in order of time; false if there are fewer. */
 bool trib__sim_peek(trib__device *device, uint32_t index, struct trib__sim_event *out);

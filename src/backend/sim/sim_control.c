@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_control.c: who runs the events. On a real clock the device's own thread does, each when
  * its time has come; on a scripted clock the functions of sim.h do, on their caller's thread. */
+#include <sys/prctl.h>
+
 #include "backend/sim/sim_priv.h"
 #include "base/clock.h"
 
@@ -45,11 +47,19 @@ static void run_locked(trib__device *device, const struct trib__sim_candidate *c
         trib__lock(&device->mutex);
 }
 
+/* The kernel may let a sleeper be late by its thread's slack, 50 us unless told otherwise. Here
+ * that would add to every event. */
+static void ask_for_punctual_timers(void)
+{
+        (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+}
+
 void trib__sim_thread_main(void *argument)
 {
         trib__device              *device = argument;
-        struct trib__sim_candidate candidates[TRIB__SIM_MAX_QUEUES];
+        struct trib__sim_candidate candidates[TRIB__SIM_MAX_CANDIDATES];
 
+        ask_for_punctual_timers();
         trib__lock(&device->mutex);
         while (!device->is_closing) {
                 uint32_t count = trib__sim_candidates_locked(device, candidates);
@@ -85,7 +95,7 @@ static void end_drive_locked(trib__device *device) TRIB__REQUIRES(device->mutex)
 static bool run_one_locked(trib__device *device, uint64_t limit, const uint32_t *index,
                            struct trib__sim_event *out) TRIB__REQUIRES(device->mutex)
 {
-        struct trib__sim_candidate candidates[TRIB__SIM_MAX_QUEUES];
+        struct trib__sim_candidate candidates[TRIB__SIM_MAX_CANDIDATES];
         uint32_t                   due, chosen;
 
         due = trib__sim_candidates_locked(device, candidates);
@@ -165,7 +175,7 @@ uint64_t trib__sim_now(trib__device *device)
 
 uint32_t trib__sim_pending(trib__device *device)
 {
-        struct trib__sim_candidate candidates[TRIB__SIM_MAX_QUEUES];
+        struct trib__sim_candidate candidates[TRIB__SIM_MAX_CANDIDATES];
         uint32_t                   count;
 
         trib__lock(&device->mutex);
@@ -176,7 +186,7 @@ uint32_t trib__sim_pending(trib__device *device)
 
 bool trib__sim_peek(trib__device *device, uint32_t index, struct trib__sim_event *out)
 {
-        struct trib__sim_candidate candidates[TRIB__SIM_MAX_QUEUES];
+        struct trib__sim_candidate candidates[TRIB__SIM_MAX_CANDIDATES];
         bool                       is_there;
 
         trib__lock(&device->mutex);
@@ -280,6 +290,8 @@ void trib__sim_lose(trib__device *device)
         while (has_computing_locked(device))
                 (void)trib__cond_wait(&device->idle, &device->mutex, TRIB__NEVER);
         for (uint32_t i = 0; i < device->n_queues; i++) {
+                while (device->queues[i]->untold != NULL)
+                        (void)trib__sim_tell_locked(device, device->queues[i]);
                 /* SeqCst: behind the mark; pairs with the load in trib__sim_park. */
                 (void)trib__fetch_add_seqcst_u32(&device->queues[i]->raises, 1);
                 trib__sim_wake(device->queues[i]);

@@ -3,6 +3,7 @@
  * Device memory is host memory under a cap; checked builds fill it with a pattern when it is
  * given and when it is given back, so that what reads it too early or too late is seen. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,12 +30,21 @@ static trib_status sim_probe(uint32_t index, struct trib__probe *out, trib_error
         return TRIB_OK;
 }
 
+/* Bytes per second of all executors together. */
+static double memory_peak(const struct trib__sim_options *options)
+{
+        double sum = options->bandwidth * options->executors;
+
+        return options->total_bandwidth > 0 ? fmin(options->total_bandwidth, sum) : sum;
+}
+
 static void fill_caps(const char *which, const struct trib__sim_options *options,
                       struct trib__device_caps *caps)
 {
         *caps = (struct trib__device_caps){
                 .memory_bytes = options->memory_bytes,
                 .compute_units = options->executors,
+                .host_cores = options->host_ns != 0 ? options->host_cores : 0,
                 .is_unified = options->is_unified,
                 .has_wait = true,
         };
@@ -198,7 +208,8 @@ static void sim_free_host(trib__device *device, void *memory, uint64_t bytes)
         trib__free_region(memory, bytes);
 }
 
-/* What the time model allows; nothing needs to be measured. */
+/* What the time model allows; nothing needs to be measured. The driver's lock is no part of the
+ * submission path: requests tell how long they had it. */
 static trib_status sim_peaks(trib__device *device, uint32_t milliseconds,
                              struct trib__peaks *out, trib_error *err)
 {
@@ -208,10 +219,17 @@ static trib_status sim_peaks(trib__device *device, uint32_t milliseconds,
         (void)err;
         *out = (struct trib__peaks){
                 .flops_f32 = options->flops * options->executors,
-                .bytes_per_s = options->bandwidth * options->executors,
+                .flops_f64 = options->flops * options->executors,
+                .unit_flops_f32 = options->flops,
+                .unit_flops_f64 = options->flops,
+                .bytes_per_s = memory_peak(options),
+                .unit_bytes_per_s = fmin(options->bandwidth, memory_peak(options)),
+                .copy_bytes_per_s = options->copy_bandwidth,
+                .wake_ns = (double)options->wake_ns,
         };
         if (options->launch_ns != 0)
                 out->submissions_per_s = 1e9 / (double)options->launch_ns;
+        out->unit_submissions_per_s = out->submissions_per_s;
         return TRIB_OK;
 }
 
@@ -238,5 +256,6 @@ const struct trib__backend trib__sim_backend = {
         .park = trib__sim_park,
         .result = trib__sim_result,
         .failure = trib__sim_failure,
+        .times = trib__sim_times,
         .peaks = sim_peaks,
 };

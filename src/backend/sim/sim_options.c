@@ -6,10 +6,15 @@
 #include "backend/sim/sim_priv.h"
 #include "base/error.h"
 
-#define KNOWN_KEYS                                                                              \
-        "queues, launch_us, flops, bandwidth, copy_bandwidth, serial, clock, compute, memory, " \
-        "unified, delay_us, fail_at, fail_every, hang_at, reorder"
+/* Spaces only, so that all of them fit into a message. */
+#define KNOWN_KEYS                                                                            \
+        "queues launch_us flops bandwidth total_bandwidth copy_bandwidth transfers serial "   \
+        "lock_us wake_us host_us host_cores clock compute memory unified delay_us fail_at "   \
+        "fail_every hang_at reorder"
 #define KNOWN_PRESETS "0, fast, gpu, serial, slow"
+
+/* So much of a wrong part is said. */
+#define SHOWN 36
 
 /* A part of the name, not terminated. */
 struct span {
@@ -172,6 +177,30 @@ static int read_model_key(struct span key, struct span value, struct trib__sim_o
         return -1;
 }
 
+/* As above: what a request costs beside its steps. */
+static int read_overhead_key(struct span key, struct span value, struct trib__sim_options *out)
+{
+        uint64_t whole;
+
+        if (span_is(key, "lock_us"))
+                return read_microseconds(value, &out->lock_ns);
+        if (span_is(key, "wake_us"))
+                return read_microseconds(value, &out->wake_ns);
+        if (span_is(key, "host_us"))
+                return read_microseconds(value, &out->host_ns);
+        if (span_is(key, "host_cores")) {
+                if (!read_whole(value, 0, TRIB__SIM_MAX_QUEUES, &whole))
+                        return 0;
+                out->host_cores = (uint32_t)whole;
+                return 1;
+        }
+        if (span_is(key, "total_bandwidth"))
+                return read_number(value, 1, 1e24, &out->total_bandwidth);
+        if (span_is(key, "transfers"))
+                return read_choice(value, "0", "1", &out->is_transferred);
+        return -1;
+}
+
 /* As above: behaviour and faults. */
 static int read_behaviour_key(struct span key, struct span value, struct trib__sim_options *out)
 {
@@ -250,7 +279,7 @@ trib_status trib__sim_options_read(const char *text, struct trib__sim_options *o
                 const char *value_at = part.text;
                 struct span key = take_part(&value_at, part.text + part.length, '=');
                 struct span value = { value_at, 0 };
-                int         shown = part.length > 40 ? 40 : (int)part.length;
+                int         shown = part.length > SHOWN ? SHOWN : (int)part.length;
                 int         found;
 
                 if (value_at == NULL) {
@@ -263,6 +292,8 @@ trib_status trib__sim_options_read(const char *text, struct trib__sim_options *o
                 }
                 value.length = (size_t)(part.text + part.length - value_at);
                 found = read_model_key(key, value, out);
+                if (found < 0)
+                        found = read_overhead_key(key, value, out);
                 if (found < 0)
                         found = read_behaviour_key(key, value, out);
                 if (found < 0)

@@ -51,7 +51,20 @@ static void set_cost(trib__device *device, const struct trib__step *step, bool i
         uint64_t moving = trib__sim_duration(step->bytes, device->options.bandwidth);
 
         out->ns = computing > moving ? computing : moving;
+        out->computing_ns = computing;
+        out->bytes = step->bytes > 0 ? step->bytes : 0;
         out->is_serial = is_serial;
+}
+
+/* How long it takes to move these operands over the copy engine. */
+static uint64_t transfer_ns(const trib__device *device, const struct trib__operand *operands,
+                            uint32_t count)
+{
+        double bytes = 0;
+
+        for (uint32_t i = 0; i < count; i++)
+                bytes += (double)operands[i].bytes;
+        return trib__sim_duration(bytes, device->options.copy_bandwidth);
 }
 
 static trib_status fill_program(trib__device *device, const struct trib__plan *plan,
@@ -101,6 +114,8 @@ trib_status trib__sim_compile(trib__device *device, const struct trib__compile_p
         program->plan = plan;
         program->constants = params->constants;
         program->n_steps = plan->n_steps;
+        program->in_ns = transfer_ns(device, plan->inputs, plan->n_inputs);
+        program->out_ns = transfer_ns(device, plan->outputs, plan->n_outputs);
         status = fill_program(device, plan, program, err);
         if (status != TRIB_OK) {
                 trib__free(program);

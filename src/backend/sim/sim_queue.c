@@ -92,6 +92,7 @@ void trib__sim_queue_destroy(trib__queue *queue)
         remove_queue_locked(device, queue);
         trib__unlock(&device->mutex);
         free_items(queue->head);
+        free_items(queue->untold);
         free_items(queue->spare);
         /* Relaxed: nobody else has the queue any more. */
         free_item(trib__load_relaxed_ptr(&queue->handy));
@@ -154,6 +155,9 @@ static struct trib__sim_item *make_item(trib__queue *queue, uint32_t addresses, 
         item->is_flipped = false;
         item->status = TRIB_OK;
         item->step = 0;
+        item->is_timed = false;
+        item->stage = queue->device->options.is_transferred ? TRIB__SIM_INPUTS : TRIB__SIM_STEPS;
+        memset(&item->times, 0, sizeof(item->times));
         return item;
 }
 
@@ -210,25 +214,80 @@ static void append_locked(trib__device *device, trib__queue *queue, struct trib_
         queue->tail = item;
 }
 
+/* The simulated core that is free first. */
+static uint64_t *first_core_locked(trib__device *device) TRIB__REQUIRES(device->mutex)
+{
+        uint64_t *first = &device->core_free[0];
+
+        for (uint32_t i = 1; i < device->options.host_cores; i++) {
+                if (device->core_free[i] < *first)
+                        first = &device->core_free[i];
+        }
+        return first;
+}
+
+static uint64_t latest(uint64_t a, uint64_t b)
+{
+        return a > b ? a : b;
+}
+
+/* What a submission that begins now goes through on the host: a core does its work, then it holds
+ * the driver's lock. Both are had in order of arrival. Returns when that is over. */
+static uint64_t pass_host_locked(trib__device *device, struct trib__sim_item *item, uint64_t now)
+        TRIB__REQUIRES(device->mutex)
+{
+        const struct trib__sim_options *options = &device->options;
+        struct trib__sim_times         *times = &item->times;
+        uint64_t                        at = now, start;
+
+        if (item->kind == TRIB__SIM_LAUNCH && options->host_ns != 0) {
+                uint64_t *core = first_core_locked(device);
+
+                start = options->host_cores != 0 ? latest(at, *core) : at;
+                times->descheduled = start - at;
+                times->host = options->host_ns;
+                at = *core = trib__sim_add(start, options->host_ns);
+        }
+        if (options->lock_ns != 0) {
+                start = latest(at, device->lock_free);
+                times->lock = start - at;
+                times->lock_held = options->lock_ns;
+                at = device->lock_free = trib__sim_add(start, options->lock_ns);
+        }
+        return at;
+}
+
 static void enter_locked(trib__device *device, trib__queue *queue, struct trib__sim_item *item,
                          uint64_t value) TRIB__REQUIRES(device->mutex)
 {
-        uint64_t now = trib__sim_clock_locked(device);
-
         item->work = ++device->works;
         item->value = value;
         item->raise_to = value;
-        item->earliest = now;
+        item->earliest = pass_host_locked(device, item, trib__sim_clock_locked(device));
+        item->times.called = item->earliest;
         if (item->kind == TRIB__SIM_LAUNCH) {
-                if (device->submission_free < now)
-                        device->submission_free = now;
-                device->submission_free = trib__sim_add(device->submission_free,
+                device->submission_free = trib__sim_add(latest(device->submission_free,
+                                                               item->earliest),
                                                         device->options.launch_ns);
                 item->earliest = device->submission_free;
+                item->times.submission_held = device->options.launch_ns;
         }
+        item->times.submitted = item->earliest;
         apply_faults_locked(device, queue, item);
         append_locked(device, queue, item);
         trib__signal(&device->work);
+}
+
+/* A value behind the works that have ended and are untold: reached now, told with the last. */
+static struct trib__sim_item *reach_untold_locked(trib__device *device, trib__queue *queue,
+                                                  uint64_t value) TRIB__REQUIRES(device->mutex)
+{
+        struct trib__sim_item *last = queue->untold;
+
+        while (last->next != NULL)
+                last = last->next;
+        trib__sim_reach_locked(device, queue, value, trib__sim_clock_locked(device));
+        return last;
 }
 
 /* A work that was refused: its value is reached with the work before it, or now. On a lost device
@@ -246,6 +305,8 @@ static void refuse_locked(trib__device *device, trib__queue *queue, uint64_t val
                 if (item->kind != TRIB__SIM_WAIT && !trib__sim_is_lost(device))
                         last = item;
         }
+        if (last == NULL && queue->untold != NULL)
+                last = reach_untold_locked(device, queue, value);
         if (last != NULL)
                 last->raise_to = value;
         else if (trib__sim_raise_locked(device, queue, value, trib__sim_clock_locked(device)))
@@ -253,21 +314,34 @@ static void refuse_locked(trib__device *device, trib__queue *queue, uint64_t val
         trib__signal(&device->work);
 }
 
+/* The caller's own part of a submission takes until `time`, on a real clock. */
+static void sleep_until(uint64_t time)
+{
+        trib__atomic_u32 nobody_wakes = { 0 };
+
+        while (trib__now() < time)
+                (void)trib__word_wait(&nobody_wakes, 0, time);
+}
+
 /* Enter an item, or refuse the work with `failed` (or because the device is lost). */
 static trib_status submit(trib__queue *queue, struct trib__sim_item *item, uint64_t value,
                           trib_error *failed)
 {
         trib__device *device = queue->device;
+        uint64_t      resume_at = 0;
 
         TRIB__TRACE(LAUNCHED, queue, value);
         trib__lock(&device->mutex);
         if (trib__sim_is_lost(device))
                 (void)trib__fail(failed, TRIB_DEVICE_LOST, "the simulated device is lost");
-        if (failed->status == TRIB_OK)
+        if (failed->status == TRIB_OK) {
                 enter_locked(device, queue, item, value);
-        else
+                resume_at = device->options.is_scripted ? 0 : item->times.called;
+        } else {
                 refuse_locked(device, queue, value, failed);
+        }
         trib__unlock(&device->mutex);
+        sleep_until(resume_at);
         if (failed->status != TRIB_OK)
                 free_item(item);
         return failed->status;
@@ -301,6 +375,7 @@ trib_status trib__sim_launch(trib__queue *queue, trib__program *program,
                 item->kind = TRIB__SIM_LAUNCH;
                 item->program = program;
                 item->args = *args;
+                item->is_timed = args->is_timed;
                 item->args.inputs = (const void *const *)item->table;
                 item->args.outputs = item->table + plan->n_inputs;
                 for (uint32_t i = 0; i < plan->n_inputs; i++)
@@ -357,7 +432,7 @@ trib_status trib__sim_wait_queue(trib__queue *queue, trib__queue *other, uint64_
         item->until = value;
         trib__lock(&device->mutex);
         item->earliest = trib__sim_clock_locked(device);
-        if (trib__sim_completed(other) >= value)
+        if (other->reached >= value)
                 item->other = NULL;
         is_lost = trib__sim_is_lost(device);
         append_locked(device, queue, item);

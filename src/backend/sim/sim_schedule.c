@@ -3,9 +3,9 @@
  *
  * A queue runs its items in order, one piece at a time. A piece starts when its queue is ready
  * and a free unit is at hand: an executor for a step (and the serial unit, if the step is serial),
- * the copy engine for a copy. It ends its duration later. Among pieces that wait for a unit, the
- * one that has been ready for longest is first. All of it is under the device's mutex but the
- * computing itself, which sets queue->is_computing and gives the mutex back. */
+ * the copy engine for a copy or a transfer. It ends its duration later. Among pieces that wait for
+ * a unit, the one that has been ready for longest is first. All of it is under the device's mutex
+ * but the computing itself, which sets queue->is_computing and gives the mutex back. */
 #include <string.h>
 
 #include "backend/ref_step.h"
@@ -14,7 +14,6 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/trace.h"
 
 uint64_t trib__sim_add(uint64_t time, uint64_t duration)
 {
@@ -37,7 +36,14 @@ static uint64_t later(uint64_t a, uint64_t b)
 static bool is_void(const struct trib__sim_item *item)
 {
         return item->kind == TRIB__SIM_LAUNCH &&
-               (item->status != TRIB_OK || item->program->n_steps == 0);
+               (item->status != TRIB_OK ||
+                (item->stage == TRIB__SIM_STEPS && item->program->n_steps == 0));
+}
+
+/* The piece that comes next, or runs, is a step. */
+static bool is_step(const struct trib__sim_item *item)
+{
+        return item->kind == TRIB__SIM_LAUNCH && item->stage == TRIB__SIM_STEPS;
 }
 
 /* The executor that has been free for longest, or TRIB__SIM_NONE. */
@@ -61,7 +67,7 @@ static bool find_start_locked(trib__device *device, const struct trib__sim_item 
 {
         uint32_t executor;
 
-        if (item->kind == TRIB__SIM_COPY) {
+        if (!is_step(item)) {
                 *time = later(*time, device->copier.free_at);
                 return !device->copier.is_busy;
         }
@@ -84,11 +90,23 @@ static bool find_event_locked(trib__device *device, trib__queue *queue,
             queue->is_computing)
                 return false;
         out->queue = queue;
+        out->is_notice = false;
         out->work = item->work;
         out->ready = later(queue->ready, item->earliest);
         out->time = queue->is_running ? queue->end : out->ready;
         out->is_end = queue->is_running || is_void(item);
         return out->is_end || find_start_locked(device, item, &out->time);
+}
+
+static bool find_notice(trib__queue *queue, struct trib__sim_candidate *out)
+{
+        const struct trib__sim_item *item = queue->untold;
+
+        if (item == NULL)
+                return false;
+        *out = (struct trib__sim_candidate){ queue, true, true, item->told_at, item->told_at,
+                                             item->work };
+        return true;
 }
 
 /* Ends come before starts of the same time, so that what they free can be had. */
@@ -103,6 +121,15 @@ static bool is_before(const struct trib__sim_candidate *a, const struct trib__si
         return a->work < b->work;
 }
 
+/* Add one to `count` candidates that are in order. */
+static void insert(struct trib__sim_candidate *out, uint32_t count,
+                   const struct trib__sim_candidate *found)
+{
+        for (; count > 0 && is_before(found, &out[count - 1]); count--)
+                out[count] = out[count - 1];
+        out[count] = *found;
+}
+
 uint32_t trib__sim_candidates_locked(trib__device *device, struct trib__sim_candidate *out)
 {
         uint32_t count = 0;
@@ -111,25 +138,25 @@ uint32_t trib__sim_candidates_locked(trib__device *device, struct trib__sim_cand
                 return 0;
         for (uint32_t i = 0; i < device->n_queues; i++) {
                 struct trib__sim_candidate found;
-                uint32_t                   at = count;
 
-                if (!find_event_locked(device, device->queues[i], &found))
-                        continue;
-                for (; at > 0 && is_before(&found, &out[at - 1]); at--)
-                        out[at] = out[at - 1];
-                out[at] = found;
-                count++;
+                if (find_event_locked(device, device->queues[i], &found))
+                        insert(out, count++, &found);
+                if (find_notice(device->queues[i], &found))
+                        insert(out, count++, &found);
         }
         return count;
 }
 
 void trib__sim_describe(const struct trib__sim_candidate *candidate, struct trib__sim_event *out)
 {
-        const struct trib__sim_item *item = candidate->queue->head;
-        bool                         has_step = item->kind == TRIB__SIM_LAUNCH &&
+        const struct trib__sim_item *item = candidate->is_notice ? candidate->queue->untold
+                                                                 : candidate->queue->head;
+        bool                         has_step = !candidate->is_notice && is_step(item) &&
                         (candidate->queue->is_running || !is_void(item));
 
         out->kind = candidate->is_end ? TRIB__SIM_END : TRIB__SIM_START;
+        if (candidate->is_notice)
+                out->kind = TRIB__SIM_NOTICE;
         out->queue = candidate->queue->index;
         out->time = candidate->time;
         out->work = item->work;
@@ -184,7 +211,8 @@ static void write_out(struct trib__sim_item *item)
 
 static bool is_computed(const trib__device *device, const struct trib__sim_item *item)
 {
-        return item->kind == TRIB__SIM_COPY ? item->bytes != 0 : device->options.is_computed;
+        return item->kind == TRIB__SIM_COPY ? item->bytes != 0
+                                            : is_step(item) && device->options.is_computed;
 }
 
 /* Do a part of the head's work without the mutex. */
@@ -201,29 +229,69 @@ static void work_unlocked(trib__device *device, trib__queue *queue,
         trib__broadcast(&device->idle);
 }
 
+static uint64_t copying_ns(const trib__device *device, const struct trib__sim_item *item)
+{
+        if (item->kind == TRIB__SIM_COPY)
+                return trib__sim_duration((double)item->bytes, device->options.copy_bandwidth);
+        return item->stage == TRIB__SIM_INPUTS ? item->program->in_ns : item->program->out_ns;
+}
+
+/* Put the head's copy or transfer on the copy engine. */
+static void start_copying_locked(trib__device *device, trib__queue *queue, uint64_t time)
+        TRIB__REQUIRES(device->mutex)
+{
+        struct trib__sim_item *item = queue->head;
+        uint64_t               duration = copying_ns(device, item);
+
+        device->copier.is_busy = true;
+        item->times.copy += trib__sim_add(time - later(queue->ready, item->earliest), duration);
+        item->times.copy_held += duration;
+        queue->end = trib__sim_add(time, duration);
+}
+
+/* Put the head's next step on an executor. */
+static void start_step_locked(trib__device *device, trib__queue *queue, uint64_t time)
+        TRIB__REQUIRES(device->mutex)
+{
+        struct trib__sim_item  *item = queue->head;
+        const struct step_cost *cost = &item->program->costs[item->step];
+        uint64_t                ready = later(queue->ready, item->earliest);
+
+        queue->executor = find_executor_locked(device);
+        TRIB__ASSERT(queue->executor != TRIB__SIM_NONE);
+        device->executors[queue->executor].is_busy = true;
+        if (cost->is_serial) {
+                TRIB__ASSERT(!device->serial.is_busy);
+                device->serial.is_busy = true;
+                queue->has_serial = true;
+                /* Until the unit was free it waited for that, then for an executor. */
+                if (device->serial.free_at > ready)
+                        item->times.serial += device->serial.free_at - ready;
+        }
+        queue->end = trib__sim_add(time, cost->ns);
+        if (device->options.total_bandwidth > 0) {
+                trib__sim_flow_locked(device, time);
+                queue->bytes_left = cost->bytes;
+                queue->computed_at = trib__sim_add(time, cost->computing_ns);
+        }
+}
+
 static void start_locked(trib__device *device, trib__queue *queue, uint64_t time)
         TRIB__REQUIRES(device->mutex)
 {
         struct trib__sim_item *item = queue->head;
-        uint64_t               duration;
+        bool                   is_flowing = is_step(item) && device->options.total_bandwidth > 0;
 
-        if (item->kind == TRIB__SIM_COPY) {
-                duration = trib__sim_duration((double)item->bytes,
-                                              device->options.copy_bandwidth);
-                device->copier.is_busy = true;
-        } else {
-                duration = item->program->costs[item->step].ns;
-                queue->executor = find_executor_locked(device);
-                TRIB__ASSERT(queue->executor != TRIB__SIM_NONE);
-                device->executors[queue->executor].is_busy = true;
-                if (item->program->costs[item->step].is_serial) {
-                        TRIB__ASSERT(!device->serial.is_busy);
-                        device->serial.is_busy = true;
-                        queue->has_serial = true;
-                }
-        }
+        if (item->times.started == 0)
+                item->times.started = time;
+        queue->began = time;
+        if (is_step(item))
+                start_step_locked(device, queue, time);
+        else
+                start_copying_locked(device, queue, time);
         queue->is_running = true;
-        queue->end = trib__sim_add(time, duration);
+        if (is_flowing)
+                trib__sim_flow_plan_locked(device);
         if (is_computed(device, item))
                 work_unlocked(device, queue, compute);
 }
@@ -231,10 +299,16 @@ static void start_locked(trib__device *device, trib__queue *queue, uint64_t time
 void trib__sim_vacate_locked(trib__device *device, trib__queue *queue, uint64_t time)
 {
         struct trib__sim_unit freed = { false, time };
+        bool                  is_flowing = device->options.total_bandwidth > 0;
 
         if (!queue->is_running)
                 return;
+        if (is_flowing)
+                trib__sim_flow_locked(device, time);
         queue->is_running = false;
+        queue->bytes_left = 0;
+        if (is_flowing)
+                trib__sim_flow_plan_locked(device);
         if (queue->executor == TRIB__SIM_NONE)
                 device->copier = freed;
         else
@@ -245,7 +319,8 @@ void trib__sim_vacate_locked(trib__device *device, trib__queue *queue, uint64_t 
         queue->has_serial = false;
 }
 
-static void pop_locked(trib__device *device, trib__queue *queue) TRIB__REQUIRES(device->mutex)
+static struct trib__sim_item *pop_locked(trib__device *device, trib__queue *queue)
+        TRIB__REQUIRES(device->mutex)
 {
         struct trib__sim_item *item = queue->head;
 
@@ -254,12 +329,7 @@ static void pop_locked(trib__device *device, trib__queue *queue) TRIB__REQUIRES(
         if (queue->head == NULL)
                 queue->tail = NULL;
         item->next = NULL;
-        /* AcqRel: who takes it sees it as it was left; pairs with the exchange in take_spare. */
-        item = trib__exchange_acqrel_ptr(&queue->handy, item);
-        if (item == NULL)
-                return;
-        item->next = queue->spare;
-        queue->spare = item;
+        return item;
 }
 
 void trib__sim_settle_locked(trib__device *device, trib__queue *queue)
@@ -267,7 +337,7 @@ void trib__sim_settle_locked(trib__device *device, trib__queue *queue)
         while (queue->head != NULL && queue->head->kind == TRIB__SIM_WAIT &&
                queue->head->other == NULL && !queue->is_hung) {
                 queue->ready = later(queue->ready, queue->head->earliest);
-                pop_locked(device, queue);
+                trib__sim_reuse_locked(device, queue, pop_locked(device, queue));
         }
 }
 
@@ -277,25 +347,10 @@ bool trib__sim_is_lost(const trib__device *device)
         return trib__load_seqcst_u32(&device->lost) != 0;
 }
 
-void trib__sim_wake(trib__queue *queue)
-{
-        trib__word_wake(&queue->raises, UINT32_MAX >> 1);
-}
-
-bool trib__sim_raise_locked(trib__device *device, trib__queue *queue, uint64_t value,
+void trib__sim_reach_locked(trib__device *device, trib__queue *queue, uint64_t value,
                             uint64_t time)
 {
-        bool is_awaited;
-
-        TRIB__TRACE(COMPLETED, queue, value);
-        /* SeqCst: release pairs with the acquire in trib__sim_completed, so that whoever sees the
-         * value sees the outputs; and with the load below it pairs with trib__sim_park: either we
-         * see that somebody waits, or they see the value. */
-        trib__store_seqcst_u64(&queue->timeline, value);
-        is_awaited = trib__load_seqcst_u32(&queue->parked) > 0;
-        /* SeqCst: behind the timeline; pairs with the load in trib__sim_park. */
-        if (is_awaited)
-                (void)trib__fetch_add_seqcst_u32(&queue->raises, 1);
+        queue->reached = value;
         for (uint32_t i = 0; i < device->n_queues; i++) {
                 struct trib__sim_item *item = device->queues[i]->head;
 
@@ -308,7 +363,27 @@ bool trib__sim_raise_locked(trib__device *device, trib__queue *queue, uint64_t v
                 }
                 trib__sim_settle_locked(device, device->queues[i]);
         }
-        return is_awaited;
+}
+
+void trib__sim_finish_locked(trib__device *device, trib__queue *queue, uint64_t time)
+{
+        struct trib__sim_item  *item = pop_locked(device, queue);
+        struct trib__sim_item **last = &queue->untold;
+
+        queue->done = item->value;
+        /* Where the reference kernels take longer than the model says, the device is late. */
+        item->times.ended = time;
+        if (device->options.is_computed && !device->options.is_scripted) {
+                item->times.ended = later(time, trib__now());
+                item->times.device += item->times.ended - time;
+        }
+        item->told_at = trib__sim_add(item->times.ended, device->options.wake_ns);
+        trib__sim_reach_locked(device, queue, item->raise_to, time);
+        while (*last != NULL)
+                last = &(*last)->next;
+        *last = item;
+        if (device->options.wake_ns == 0 && trib__sim_tell_locked(device, queue))
+                device->raised = queue;
 }
 
 void trib__sim_record_locked(trib__device *device, trib__queue *queue, uint64_t value,
@@ -325,38 +400,64 @@ void trib__sim_record_locked(trib__device *device, trib__queue *queue, uint64_t 
         memcpy(failure->message, message, sizeof(failure->message));
 }
 
+/* The running step of the head ends at `time`. */
+static void note_step(trib__queue *queue, uint64_t time)
+{
+        uint64_t ran = time > queue->began ? time - queue->began : 0;
+
+        queue->head->times.device += ran;
+        if (queue->has_serial)
+                queue->head->times.serial_held += ran;
+}
+
+/* The next piece of the head, which has run one; false if that was the last. */
+static bool has_next_piece(trib__device *device, struct trib__sim_item *item)
+        TRIB__REQUIRES(device->mutex)
+{
+        if (item->kind != TRIB__SIM_LAUNCH || item->status != TRIB_OK ||
+            item->stage == TRIB__SIM_OUTPUTS)
+                return false;
+        if (item->stage == TRIB__SIM_STEPS && item->step + 1 < item->program->n_steps)
+                item->step++;
+        else if (item->stage == TRIB__SIM_INPUTS && item->program->n_steps != 0)
+                item->stage = TRIB__SIM_STEPS;
+        else if (device->options.is_transferred)
+                item->stage = TRIB__SIM_OUTPUTS;
+        else
+                return false;
+        return true;
+}
+
 static void end_locked(trib__device *device, trib__queue *queue, uint64_t time)
         TRIB__REQUIRES(device->mutex)
 {
         struct trib__sim_item *item = queue->head;
-        uint64_t               raise_to;
 
         if (queue->is_running && item->status == TRIB_OK && is_computed(device, item)) {
                 work_unlocked(device, queue, write_out);
                 if (trib__sim_is_lost(device))
                         return;
         }
+        if (queue->is_running && is_step(item))
+                note_step(queue, time);
         trib__sim_vacate_locked(device, queue, time);
         queue->ready = time;
-        if (item->kind == TRIB__SIM_LAUNCH && item->status == TRIB_OK &&
-            item->step + 1 < item->program->n_steps) {
-                item->step++;
+        if (has_next_piece(device, item))
                 return;
-        }
         if (item->status != TRIB_OK)
                 trib__sim_record_locked(device, queue, item->value, item->status, item->message);
-        queue->done = item->value;
-        raise_to = item->raise_to;
-        pop_locked(device, queue);
-        if (trib__sim_raise_locked(device, queue, raise_to, time))
-                device->raised = queue;
+        trib__sim_finish_locked(device, queue, time);
 }
 
 void trib__sim_run_locked(trib__device *device, const struct trib__sim_candidate *candidate)
 {
+        trib__queue *queue = candidate->queue;
+
         device->clock = later(device->clock, candidate->time);
-        if (candidate->is_end)
-                end_locked(device, candidate->queue, candidate->time);
+        if (candidate->is_notice)
+                device->raised = trib__sim_tell_locked(device, queue) ? queue : NULL;
+        else if (candidate->is_end)
+                end_locked(device, queue, candidate->time);
         else
-                start_locked(device, candidate->queue, candidate->time);
+                start_locked(device, queue, candidate->time);
 }

@@ -12,7 +12,7 @@ static void ref_step_finds_operands_in_every_place(void **state)
         const void                    *inputs[2] = { NULL, in };
         void                          *outputs[1] = { out };
         const void                    *constants[3] = { NULL, NULL, constant };
-        const struct trib__launch_args args = { slab, inputs, outputs, 0 };
+        const struct trib__launch_args args = { slab, inputs, outputs, 0, false };
         struct trib__operand           operand = { .place = TRIB__PLACE_SLAB, .offset = 128 };
 
         (void)state;

@@ -27,6 +27,8 @@ static void sim_options_default_is_documented(void **state)
         assert_true(empty.is_computed);
         assert_false(empty.is_scripted || empty.is_unified || empty.is_reordered);
         assert_int_equal(empty.serial_ops, 0);
+        assert_int_equal(empty.lock_ns | empty.wake_ns | empty.host_ns | empty.host_cores, 0);
+        assert_true(empty.total_bandwidth == 0 && !empty.is_transferred);
         assert_int_equal(empty.fail_at | empty.fail_every | empty.hang_at | empty.delay_ns, 0);
         assert_memory_equal(&empty.flops, &zero.flops, sizeof(double));
         assert_int_equal(zero.executors, empty.executors);
@@ -37,7 +39,8 @@ static void sim_options_every_key_is_read(void **state)
         struct trib__sim_options o = read_good(
                 "queues=7,launch_us=2.5,flops=1.5e12,bandwidth=200e9,copy_bandwidth=25e-1,"
                 "serial=softmax+linear,clock=scripted,compute=none,memory=1e9,unified=1,"
-                "delay_us=100,fail_at=3,fail_every=10,hang_at=20,reorder=42");
+                "delay_us=100,fail_at=3,fail_every=10,hang_at=20,reorder=42,"
+                "lock_us=1.5,wake_us=2,host_us=3,host_cores=2,total_bandwidth=5e9,transfers=1");
 
         (void)state;
         assert_int_equal(o.executors, 7);
@@ -52,6 +55,11 @@ static void sim_options_every_key_is_read(void **state)
         assert_int_equal(o.fail_every, 10);
         assert_int_equal(o.hang_at, 20);
         assert_int_equal(o.seed, 42);
+        assert_int_equal(o.lock_ns, 1500);
+        assert_int_equal(o.wake_ns, 2000);
+        assert_int_equal(o.host_ns, 3000);
+        assert_int_equal(o.host_cores, 2);
+        assert_true(o.total_bandwidth == 5e9 && o.is_transferred);
 }
 
 static void sim_options_presets_combine_and_later_parts_win(void **state)
@@ -115,6 +123,12 @@ static void sim_options_refuses_bad_ones_by_name(void **state)
                 { "reorder=", "reorder=" },
                 { "reorder=-1", "reorder=-1" },
                 { "delay_us=-5", "delay_us=-5" },
+                { "lock_us=", "lock_us=" },
+                { "wake_us=1e10", "wake_us=1e10" },
+                { "host_cores=65", "host_cores=65" },
+                { "host_cores=1.5", "host_cores=1.5" },
+                { "total_bandwidth=0", "total_bandwidth=0" },
+                { "transfers=yes", "transfers=yes" },
                 { "flops=1=2", "flops=1=2" },
         };
 

@@ -151,6 +151,11 @@ static trib_value make_attention(trib_model_builder *b, int kind)
                 return trib_model_attention(b, f, f, f, &o);
         if (kind == 13)
                 return trib_model_attention(b, q, h, v, &o);
+        if (kind == 14)
+                return trib_model_attention(b, trib_model_input(b, "a", TRIB_F32, 3,
+                                                                (int64_t[]){ TRIB_ANY, 5, 6 }),
+                                            k, trib_model_input(b, "s", TRIB_F32, 3,
+                                                                (int64_t[]){ 3, 4, 6 }), &o);
         return trib_model_attention(b, q, k, v, &o);
 }
 
@@ -223,6 +228,7 @@ static void builder_refuses_wrong_attention(void **state)
                 { TRIB_SHAPE_MISMATCH, "leading dimensions" },
                 { TRIB_SHAPE_MISMATCH, "[..., rows, heads x width]" },
                 { TRIB_DTYPE_MISMATCH, "f32 and f16" },
+                { TRIB_SHAPE_MISMATCH, "[2, 4, 6] and f32 [3, 4, 6]: the leading dimensions" },
         };
 
         (void)state;

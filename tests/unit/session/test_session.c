@@ -401,7 +401,9 @@ static void session_stats_add_up(void **state)
                 assert_true(stats.measured >= 19 && stats.measured <= 23);
                 assert_int_equal(stats.measured_ns,
                                  stats.admission_ns + stats.prepare_ns + stats.submit_ns +
-                                         stats.device_ns + stats.copy_ns + stats.notify_ns);
+                                         stats.device_ns + stats.copy_ns + stats.notify_ns +
+                                         stats.lock_ns + stats.queue_ns + stats.serial_ns +
+                                         stats.descheduled_ns);
                 assert_true(stats.device_ns > 0);
                 EXPECT_FAILS(trib_session_get_stats(NULL, &stats, &err), TRIB_INVALID_ARGUMENT,
                              &err, "session is NULL");
