@@ -42,7 +42,7 @@ enum trib__op {
 
 struct trib__attention {
         int64_t heads;
-        float   scale; /* of q k; 0: 1 / sqrt(width of a head) */
+        double  scale; /* of q k; 0: 1 / sqrt(width of a head) */
         bool    is_causal;
 };
 

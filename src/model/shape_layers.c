@@ -7,13 +7,6 @@
 
 /* ---- attention -------------------------------------------------------------------------- */
 
-/* Which of k and v does not go with q in dimension i. */
-static const struct trib__shape *culprit(const struct trib__shape *q, const struct trib__shape *k,
-                                         const struct trib__shape *v, int32_t i)
-{
-        return trib__dims_agree(q->dims[i], k->dims[i]) ? v : k;
-}
-
 static trib_status check_attention(const struct trib__node *node, const struct trib__shape *in,
                                    trib_error *err)
 {
@@ -24,11 +17,12 @@ static trib_status check_attention(const struct trib__node *node, const struct t
         if (q->rank < 2 || k->rank != q->rank || v->rank != q->rank)
                 return trib__shape_mismatch(node, q, q->rank != k->rank ? k : v,
                                             "q, k and v are [..., rows, heads x width]", err);
-        for (int32_t i = 0; i < last - 1; i++)
-                if (!trib__dims_agree(q->dims[i], k->dims[i]) ||
-                    !trib__dims_agree(q->dims[i], v->dims[i]))
-                        return trib__shape_mismatch(node, q, culprit(q, k, v, i),
-                                                    "the leading dimensions must be equal", err);
+        for (int i = 0; i < 3; i++)
+                for (int32_t j = 0; j < last - 1; j++)
+                        if (!trib__dims_agree(in[i].dims[j], in[(i + 1) % 3].dims[j]))
+                                return trib__shape_mismatch(node, &in[i], &in[(i + 1) % 3],
+                                                            "the leading dimensions must be equal",
+                                                            err);
         if (!trib__dims_agree(q->dims[last], k->dims[last]))
                 return trib__shape_mismatch(node, q, k, "q and k must be equally wide", err);
         if (!trib__dims_agree(k->dims[last - 1], v->dims[last - 1]))

@@ -184,9 +184,9 @@ static struct trib__operand operand_of(const struct build *build, int32_t value)
 }
 
 /* What no scale means: 1 / sqrt(width of a head). */
-static float scale_of(const struct trib__operand *q, const struct trib__node *node)
+static double scale_of(const struct trib__operand *q, const struct trib__node *node)
 {
-        return 1.0f / sqrtf((float)(q->shape[q->rank - 1] / node->attention.heads));
+        return 1 / sqrt((double)(q->shape[q->rank - 1] / node->attention.heads));
 }
 
 static void add_step(struct build *build, const struct trib__node *node)
@@ -212,6 +212,10 @@ static void add_step(struct build *build, const struct trib__node *node)
         if (node->op == TRIB__OP_ATTENTION && node->attention.scale == 0)
                 step->attention.scale = scale_of(&step->inputs[0], node);
         step->bytes += (double)step->output.bytes;
+        /* Of what lu gives, the pivots are one line. */
+        if (node->op == TRIB__OP_LU_PIVOTS)
+                step->bytes = (double)step->output.bytes *
+                              (1 + (double)trib_dtype_size(in[0].dtype) / sizeof(int32_t));
         step->flops = trib__node_flops(node, in, &build->shapes[node->output]);
 }
 

@@ -173,6 +173,45 @@ static void hide(float *scores, int64_t q_rows, int64_t k_rows)
                         scores[i * k_rows + j] = -INFINITY;
 }
 
+/* Not-a-number, infinity, or what is rounded to it in bf16. */
+static bool is_unbounded(float number)
+{
+        uint32_t bits;
+
+        memcpy(&bits, &number, sizeof(bits));
+        return (bits & (UINT32_MAX >> 1)) >= UINT32_C(0x7f7f8000);
+}
+
+/* What may not be seen has a weight of 0, which such a number would turn into not-a-number: they
+ * are left out of the product; whether there were any. */
+static bool leave_out(float *v, int64_t count)
+{
+        bool was_any = false;
+
+        for (int64_t i = 0; i < count; i++)
+                if (is_unbounded(v[i])) {
+                        v[i] = 0;
+                        was_any = true;
+                }
+        return was_any;
+}
+
+/* To the rows that see them, of one head's v, whose rows are `step` apart. */
+static void add_left_out(const struct trib__ref_attention *p, const float *v, int64_t step,
+                         float *const arrays[])
+{
+        for (int64_t j = 0; j < p->k_rows; j++)
+                for (int64_t c = 0; c < p->v_width; c++) {
+                        float   number = v[j * step + c];
+                        int64_t first = j + p->q_rows - p->k_rows;
+
+                        for (int64_t i = first > 0 ? first : 0;
+                             is_unbounded(number) && i < p->q_rows; i++)
+                                arrays[Y][i * p->v_width + c] +=
+                                        arrays[S][i * p->k_rows + j] * number;
+                }
+}
+
 /* One head of one of the batch, gathered already. */
 static trib_status attend(struct trib__attention_exec *exec, float *const arrays[],
                           trib_error *err)
@@ -213,12 +252,16 @@ trib_status trib__attention_run_inside(struct trib__attention_exec *exec,
                 const float *k = (const float *)inputs[1] + batch * p->k_rows * step;
                 const float *v = (const float *)inputs[2] + batch * p->k_rows * v_step;
                 float       *y = (float *)output + batch * p->q_rows * v_step + head * p->v_width;
+                bool         is_without;
 
                 gather(q + head * p->width, arrays[Q], p->q_rows, p->width, step,
                        (float)p->scale);
                 gather_turned(k + head * p->width, arrays[K], p->k_rows, p->width, step);
                 gather(v + head * p->v_width, arrays[V], p->k_rows, p->v_width, v_step, 1.0f);
+                is_without = p->is_causal && leave_out(arrays[V], p->k_rows * p->v_width);
                 status = attend(exec, arrays, err);
+                if (status == TRIB_OK && is_without)
+                        add_left_out(p, v + head * p->v_width, v_step, arrays);
                 for (int64_t row = 0; status == TRIB_OK && row < p->q_rows; row++)
                         memcpy(y + row * v_step, arrays[Y] + row * p->v_width,
                                (size_t)p->v_width * sizeof(float));

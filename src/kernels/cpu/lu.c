@@ -2,20 +2,29 @@
 /* lu.c: see lu.h. Holds no state and takes no lock. */
 #include "kernels/cpu/lu.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "base/error.h"
+#include "tensor/convert.h"
 
 /* Bits of a floating point number. */
 typedef uint32_t __attribute__((may_alias)) bits32;
 typedef uint64_t __attribute__((may_alias)) bits64;
 
-/* Numbers grow by 2 at most in each step of the elimination, and in practice by little in all:
- * below these, nothing overflows but in matrices made for it. */
-#define SAFE_F32 UINT32_C(0x5e800000)           /* 2^62  */
-#define SAFE_F64 UINT64_C(0x5fe0000000000000)   /* 2^511 */
+/* A magnitude, as the bits of either dtype. */
+struct bound {
+        uint32_t f32;
+        uint64_t f64;
+};
 
-/* Whether every number is finite and of a size that leaves room. Not-a-number and infinity have
- * the greatest bits of all. */
-static bool is_safe(const void *a, size_t count, trib_dtype dtype)
+/* Numbers grow by 2 at most in each step of the elimination, and in practice by little in all:
+ * below 2^62 and 2^511, nothing overflows but in matrices made for it. */
+static const struct bound safe = { UINT32_C(0x5e800000), UINT64_C(0x5fe0000000000000) };
+static const struct bound greatest = { UINT32_C(0x7f7fffff), UINT64_C(0x7fefffffffffffff) };
+
+/* Whether no magnitude is above the bound. Not-a-number and infinity have the greatest bits. */
+static bool is_within(struct bound bound, const void *a, size_t count, trib_dtype dtype)
 {
         uint32_t most32 = 0;
         uint64_t most64 = 0;
@@ -30,7 +39,22 @@ static bool is_safe(const void *a, size_t count, trib_dtype dtype)
 
                 most64 = bits > most64 ? bits : most64;
         }
-        return most32 <= SAFE_F32 && most64 <= SAFE_F64;
+        return most32 <= bound.f32 && most64 <= bound.f64;
+}
+
+/* OpenBLAS multiplies by 1 / pivot, which of a subnormal pivot is infinite; or, in later versions,
+ * leaves the column as it is. */
+static bool has_subnormal_pivot(const struct trib__ref_lu *p, const char *packed)
+{
+        const double smallest = p->dtype == TRIB_F32 ? (double)FLT_MIN : DBL_MIN;
+
+        for (int64_t i = 0; i < p->m && i < p->n; i++) {
+                double pivot = fabs(trib__load_as_f64(p->dtype, packed, (size_t)(i * (p->m + 1))));
+
+                if (pivot > 0 && pivot < smallest)
+                        return true;
+        }
+        return false;
 }
 
 static void factorise_small(const struct trib__small_lu_set *set, const struct trib__ref_lu *p,
@@ -63,15 +87,19 @@ trib_status trib__lu_run(const struct trib__lu *lu, const struct trib__ref_lu *p
                                      (size_t)i * (elements + (size_t)p->m) * size;
                 const char *a = (const char *)p->a + (size_t)i * elements * size;
 
-                if ((!is_small && lu->lapack == NULL) || !is_safe(a, elements, p->dtype)) {
+                if ((!is_small && lu->lapack == NULL) || !is_within(safe, a, elements, p->dtype)) {
                         trib__ref_lu_one(p, i);
                         continue;
                 }
                 trib__ref_lu_pack(p, i);
-                if (is_small)
+                if (is_small) {
                         factorise_small(lu->small, p, packed);
-                else
-                        status = trib__lapack_lu(lu->lapack, p, packed, err);
+                        continue;
+                }
+                status = trib__lapack_lu(lu->lapack, p, packed, err);
+                if (status == TRIB_OK && (has_subnormal_pivot(p, packed) ||
+                                          !is_within(greatest, packed, elements, p->dtype)))
+                        trib__ref_lu_one(p, i);
         }
         return status;
 }

@@ -15,7 +15,8 @@ struct trib__lu {
 /* As trib__ref_lu, to the accuracy of the dtype's own arithmetic; equal inputs give equal bits.
  * Matrices up to TRIB__SMALL_LU_MOST are `small`'s, larger ones LAPACKE's. Where that is not there,
  * and for matrices with numbers that are not finite, or so large that the arithmetic could
- * overflow, which LAPACK leaves undefined, it is the reference kernel.
+ * overflow, which LAPACK leaves undefined, it is the reference kernel; and where LAPACKE gives what
+ * is not finite, or comes upon a pivot whose inverse could overflow.
  * Errors: TRIB_UNSUPPORTED (dtype, size), TRIB_DEVICE_ERROR. */
 trib_status trib__lu_run(const struct trib__lu *lu, const struct trib__ref_lu *params,
                          trib_error *err) TRIB_MUST_USE;

@@ -81,6 +81,18 @@ static trib_status build(struct trib__onednn_prim *prim,
         return status;
 }
 
+/* oneDNN counts in 32 bits, and reads beyond its tensors where that overflows. */
+#define STEP_MOST 1024
+
+static bool is_moderate(const struct trib__conv2d *g)
+{
+        for (int i = 0; i < 2; i++)
+                if (g->stride[i] > STEP_MOST || g->padding[i] > STEP_MOST ||
+                    g->dilation[i] > STEP_MOST)
+                        return false;
+        return true;
+}
+
 static trib_status check(const struct trib__onednn_conv2d_params *p, trib_error *err)
 {
         struct shapes s;
@@ -93,6 +105,10 @@ static trib_status check(const struct trib__onednn_conv2d_params *p, trib_error 
                                   (long long)p->geometry.groups);
         if (p->weights == NULL)
                 return trib__fail(err, TRIB_INVALID_ARGUMENT, "conv2d: weights are missing");
+        if (!is_moderate(&p->geometry))
+                return trib__fail(err, TRIB_UNSUPPORTED,
+                                  "conv2d: a stride, padding or dilation is above %d, which oneDNN "
+                                  "may not hold: use the reference kernel", STEP_MOST);
         s = shapes_of(p);
         status = trib__onednn_check_shape("conv2d's source", 4, s.src, err);
         if (status == TRIB_OK)

@@ -3,6 +3,9 @@
  * bits each time, also beside others. Its results are the conformance suite's. */
 #include "test_main.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "base/alloc.h"
 #include "base/random.h"
 #include "kernels/cpu/attention.h"
@@ -67,6 +70,48 @@ static void attention_gives_the_same_bits_each_time(void **state)
         trib__onednn_close(lib);
 }
 
+/* Of the last row of v, only the last row of q hears. */
+static void attention_hides_what_is_not_finite(void **state)
+{
+        static const float           hidden[] = { 0, NAN, INFINITY, -INFINITY, FLT_MAX };
+        struct trib__onednn         *lib = open_or_skip();
+        struct trib__ref_attention   p = shape();
+        const void                  *inputs[3] = { q, k, v };
+        struct trib__random          random = { 9 };
+        struct trib__attention_plan *plan;
+        struct trib__attention_exec *exec;
+        const int                    seen = (ROWS - 1) * HEADS * WIDTH;
+        void                        *scratch;
+        int                          previous;
+
+        (void)state;
+        for (int i = 0; i < COUNT; i++)
+                q[i] = k[i] = v[i] = trib__random_f32(&random);
+        assert_int_equal(trib__attention_create(lib, &p, TRIB__ONEDNN_HIGH, &plan, NULL), TRIB_OK);
+        assert_int_equal(trib__attention_exec_create(plan, &exec, NULL), TRIB_OK);
+        scratch = trib__aligned("test.scratch", TRIB__ONEDNN_ALIGNMENT,
+                                trib__attention_scratch(plan));
+        assert_non_null(scratch);
+        previous = trib__onednn_enter(lib);
+        for (int i = 0; i < 5; i++) {
+                for (int c = 0; c < HEADS * WIDTH; c++)
+                        v[seen + c] = hidden[i];
+                assert_int_equal(trib__attention_run_inside(exec, inputs, i == 0 ? once : again,
+                                                            scratch, NULL), TRIB_OK);
+                if (i == 0)
+                        continue;
+                assert_memory_equal(once, again, (size_t)seen * sizeof(float));
+                assert_true(isnan(hidden[i]) ? isnan(again[seen])
+                                             : fabsf(again[seen]) > 1e30f &&
+                                                       signbit(again[seen]) == signbit(hidden[i]));
+        }
+        trib__onednn_leave(lib, previous);
+        trib__free(scratch);
+        trib__attention_exec_destroy(exec);
+        trib__attention_destroy(plan);
+        trib__onednn_close(lib);
+}
+
 static void attention_refuses_what_it_cannot_hold(void **state)
 {
         struct trib__onednn         *lib = open_or_skip();
@@ -88,4 +133,5 @@ static void attention_refuses_what_it_cannot_hold(void **state)
 }
 
 TRIB_TEST_MAIN(TRIB_TEST(attention_gives_the_same_bits_each_time),
+               TRIB_TEST(attention_hides_what_is_not_finite),
                TRIB_TEST(attention_refuses_what_it_cannot_hold))

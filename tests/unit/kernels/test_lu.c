@@ -91,12 +91,13 @@ static void check_sizes(const struct trib__small_lu_set *set, const int64_t *siz
         struct trib__random   random = { 5 };
         trib_error            err = TRIB_ERROR_INIT;
 
-        for (size_t i = 0; i < count * count * KIND_KINDS; i++) {
-                struct trib__ref_lu p = { input, packed, 1, sizes[i / KIND_KINDS / count],
-                                          sizes[i / KIND_KINDS % count],
+        for (size_t i = 0; i < count * count * KIND_KINDS * 2; i++) {
+                size_t              pair = i / 2 / KIND_KINDS;
+                struct trib__ref_lu p = { input, packed, 1, sizes[pair / count],
+                                          sizes[pair % count],
                                           i % 2 == 0 ? TRIB_F32 : TRIB_F64 };
 
-                fill(&random, (enum kind)(i % KIND_KINDS), &p);
+                fill(&random, (enum kind)(i / 2 % KIND_KINDS), &p);
                 assert_int_equal(trib__lu_run(&lu, &p, &err), TRIB_OK);
                 check(&p);
         }
@@ -169,6 +170,37 @@ static void lu_leaves_hostile_matrices_to_the_reference(void **state)
         trib__lapack_close(lu.lapack);
 }
 
+/* Above the size of small ones, whose pivots have no inverse in the dtype. */
+static void lu_of_subnormal_numbers_is_the_reference(void **state)
+{
+        static const int64_t shapes[][2] = { { MOST + 4, 5 }, { 5, MOST + 4 } };
+        struct trib__lu      lu = { NULL, trib__small_lu_choose() };
+        struct trib__random  random = { 14 };
+
+        (void)state;
+        if (trib__lapack_open(&lu.lapack, NULL) != TRIB_OK)
+                skip();
+        for (size_t i = 0; i < 4; i++) {
+                struct trib__ref_lu p = { input, packed, 1, shapes[i / 2][0], shapes[i / 2][1],
+                                          i % 2 == 0 ? TRIB_F32 : TRIB_F64 };
+                size_t              count = (size_t)(p.m * p.n);
+
+                for (size_t j = 0; j < count; j++)
+                        trib__store_from_f64(p.dtype, input, j,
+                                             (double)trib__random_f32(&random) *
+                                                     (p.dtype == TRIB_F32 ? 1e-40 : 1e-310));
+                assert_int_equal(trib__lu_run(&lu, &p, NULL), TRIB_OK);
+                for (int64_t j = 0; j < p.m * p.n; j++)
+                        assert_true(fabs(at(&p, j % p.m, j / p.m)) <=
+                                    (j % p.m > j / p.m ? 1 : 1e-30));
+                p.packed = other;
+                assert_int_equal(trib__ref_lu(&p), TRIB_OK);
+                assert_memory_equal(packed, other,
+                                    (count + (size_t)p.m) * trib_dtype_size(p.dtype));
+        }
+        trib__lapack_close(lu.lapack);
+}
+
 /* Above the size of small ones, without LAPACKE. */
 static void lu_without_a_library_is_the_reference(void **state)
 {
@@ -200,5 +232,6 @@ TRIB_TEST_MAIN(TRIB_TEST(lu_without_wide_vectors_is_right),
                TRIB_TEST(lu_of_every_instruction_set_is_right),
                TRIB_TEST(lu_takes_the_first_of_equal_pivots),
                TRIB_TEST(lu_leaves_hostile_matrices_to_the_reference),
+               TRIB_TEST(lu_of_subnormal_numbers_is_the_reference),
                TRIB_TEST(lu_without_a_library_is_the_reference),
                TRIB_TEST(lu_refuses_other_dtypes))

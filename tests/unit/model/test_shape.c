@@ -357,6 +357,75 @@ static void node_flops_are_those_of_the_textbook(void **state)
         assert_true(trib__node_flops(&node, &z, &z) == 30);
 }
 
+/* For each of `count` numbers, of all operators that work on one number after the other. */
+static void node_flops_count_every_number_of_simple_operators(void **state)
+{
+        const struct {
+                enum trib__op op;
+                double        each;
+        } rows[] = { { TRIB__OP_ADD, 1 },      { TRIB__OP_MUL, 1 },       { TRIB__OP_RELU, 1 },
+                     { TRIB__OP_GELU_ERF, 6 }, { TRIB__OP_GELU_TANH, 6 }, { TRIB__OP_TANH, 1 },
+                     { TRIB__OP_SIGMOID, 4 },  { TRIB__OP_SOFTMAX, 4 },
+                     { TRIB__OP_LAYER_NORM, 8 } };
+        const struct trib__shape in[2] = { SHAPE(TRIB_F32, 2, 3, 5), SHAPE(TRIB_F32, 2, 3, 5) };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct trib__node node = { .op = rows[i].op, .n_inputs = 2 };
+
+                assert_true(trib__node_flops(&node, in, &in[0]) == 15 * rows[i].each);
+        }
+}
+
+/* 5 rows see 7: all 35 pairs, or causal all but the last 0 + 1 + 2 + 3 + 4 of each first row. */
+static void node_flops_of_attention_are_its_pairs(void **state)
+{
+        const struct trib__shape in[3] = { SHAPE(TRIB_F32, 3, 2, 5, 8), SHAPE(TRIB_F32, 3, 2, 7, 8),
+                                           SHAPE(TRIB_F32, 3, 2, 7, 12) };
+        const struct trib__shape y = SHAPE(TRIB_F32, 3, 2, 5, 12);
+        struct trib__node        node = { .op = TRIB__OP_ATTENTION, .n_inputs = 3 };
+
+        (void)state;
+        node.attention.heads = 4;
+        assert_true(trib__node_flops(&node, in, &y) == 2 * 35.0 * (2 * 20 + 16));
+        node.attention.is_causal = true;
+        assert_true(trib__node_flops(&node, in, &y) == 2 * 25.0 * (2 * 20 + 16));
+}
+
+static void node_flops_of_convolution_are_its_windows(void **state)
+{
+        const struct trib__shape in[3] = { SHAPE(TRIB_F32, 4, 2, 6, 9, 9),
+                                           SHAPE(TRIB_F32, 4, 4, 3, 3, 2),
+                                           SHAPE(TRIB_F32, 1, 4) };
+        const struct trib__shape y = SHAPE(TRIB_F32, 4, 2, 4, 7, 8);
+        struct trib__node        node = { .op = TRIB__OP_CONV2D, .n_inputs = 2 };
+
+        (void)state;
+        assert_true(trib__node_flops(&node, in, &y) == 2.0 * 448 * 18);
+        node.n_inputs = 3;
+        assert_true(trib__node_flops(&node, in, &y) == 2.0 * 448 * 18 + 448);
+}
+
+static void node_flops_of_matrix_operators_are_those_of_the_books(void **state)
+{
+        const struct trib__shape a = SHAPE(TRIB_F64, 3, 2, 6, 3), packed = SHAPE(TRIB_F64, 3, 2, 4,
+                                                                                6);
+        const struct trib__shape pivots = SHAPE(TRIB_I32, 2, 2, 3);
+        const struct trib__shape sparse[4] = { SHAPE(TRIB_F32, 2, 9, 7), SHAPE(TRIB_F32, 1, 20),
+                                               SHAPE(TRIB_I64, 1, 20), SHAPE(TRIB_I64, 1, 6) };
+        const struct trib__shape y = SHAPE(TRIB_F32, 2, 5, 7);
+        struct trib__node        node = { .op = TRIB__OP_LU, .n_inputs = 1 };
+
+        (void)state;
+        assert_true(trib__node_flops(&node, &a, &packed) == 2 * 2 * (54 - 40.5 + 9));
+        node.op = TRIB__OP_LU_FACTORS;
+        assert_true(trib__node_flops(&node, &packed, &a) == 0);
+        node.op = TRIB__OP_LU_PIVOTS;
+        assert_true(trib__node_flops(&node, &packed, &pivots) == 0);
+        node = (struct trib__node){ .op = TRIB__OP_SPARSE_MATMUL, .n_inputs = 4, .columns = 9 };
+        assert_true(trib__node_flops(&node, sparse, &y) == 2.0 * 20 * 7);
+}
+
 TRIB_TEST_MAIN(TRIB_TEST(shape_infer_knows_linear), TRIB_TEST(shape_infer_knows_matmul),
                TRIB_TEST(shape_infer_knows_add_and_mul),
                TRIB_TEST(shape_infer_knows_the_unary_operators),
@@ -365,4 +434,8 @@ TRIB_TEST_MAIN(TRIB_TEST(shape_infer_knows_linear), TRIB_TEST(shape_infer_knows_
                TRIB_TEST(shape_infer_takes_the_first_input_for_a_user_operator_without_a_function),
                TRIB_TEST(shape_size_counts_and_refuses_what_does_not_fit),
                TRIB_TEST(shape_text_is_cut_but_terminated),
-               TRIB_TEST(node_flops_are_those_of_the_textbook))
+               TRIB_TEST(node_flops_are_those_of_the_textbook),
+               TRIB_TEST(node_flops_count_every_number_of_simple_operators),
+               TRIB_TEST(node_flops_of_attention_are_its_pairs),
+               TRIB_TEST(node_flops_of_convolution_are_its_windows),
+               TRIB_TEST(node_flops_of_matrix_operators_are_those_of_the_books))

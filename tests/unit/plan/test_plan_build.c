@@ -3,6 +3,8 @@
  * place, shapes fixed, sizes that do not fit refused, every allocation failing in turn. */
 #include "test_main.h"
 
+#include <math.h>
+
 #include "base/fault.h"
 #include "base/random.h"
 #include "expect.h"
@@ -194,6 +196,29 @@ static void plan_places_operands_and_sums_costs(void **state)
 }
 
 /* Shapes may be as the caller likes when a plan is prepared: small inputs, huge intermediates. */
+/* To the last bit that f64 has; what the caller gives stays. */
+static void plan_scales_attention_by_the_width_of_a_head(void **state)
+{
+        (void)state;
+        for (int i = 0; i < 2; i++) {
+                struct trib__graph graph = { 0 };
+                int32_t            x = add_input(&graph), y = -7;
+                struct trib__node  made = { .op = TRIB__OP_ATTENTION, .n_inputs = 3,
+                                            .inputs = { x, x, x } };
+                struct trib__plan *plan;
+                trib_error         err = TRIB_ERROR_INIT;
+
+                made.attention.heads = 4;
+                made.attention.scale = i == 0 ? 0 : 0.3;
+                EXPECT_OK(trib__graph_add_node(&graph, &made, &y, &err), &err);
+                output(&graph, "y", y);
+                plan = build(&graph);
+                assert_true(plan->steps[0].attention.scale == (i == 0 ? 1 / sqrt(2) : 0.3));
+                trib__plan_destroy(plan);
+                trib__graph_clear(&graph);
+        }
+}
+
 static void plan_refuses_a_slab_that_does_not_fit(void **state)
 {
         const struct trib__shape column = { TRIB_I8, 2, { TRIB__ANY, 1 } };
@@ -339,6 +364,7 @@ TRIB_TEST_MAIN(TRIB_TEST(plan_fuses_every_activation_into_its_linear),
                TRIB_TEST(plan_does_not_fuse_behind_other_operators),
                TRIB_TEST(plan_drops_dead_nodes_and_counts_no_use_of_theirs),
                TRIB_TEST(plan_places_operands_and_sums_costs),
+               TRIB_TEST(plan_scales_attention_by_the_width_of_a_head),
                TRIB_TEST(plan_refuses_a_slab_that_does_not_fit),
                TRIB_TEST(plan_build_names_the_operator_that_does_not_fit),
                TRIB_TEST(plan_of_random_graphs_never_overwrites_what_is_read_later),
