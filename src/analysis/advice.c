@@ -24,6 +24,17 @@
  * advice is then the saturation point. */
 #define KNEE_HEIGHT 0.05
 
+/* Whether one may be advised instead of the other. Rows of one file that name no workload are of
+ * the same one: what tells them apart is the policy. */
+static bool are_alternatives(const struct trib__sweep *a, const struct trib__sweep *b)
+{
+        if (strcmp(a->source, b->source) != 0)
+                return false;
+        return trib__workload_is_same(&a->workload, &b->workload)
+               || (a->workload.kind[0] == '\0' && b->workload.kind[0] == '\0'
+                   && strcmp(a->policy, b->policy) != 0);
+}
+
 const struct trib__sweep *trib__results_advised_sweep(const struct trib__results *results)
 {
         const struct trib__sweep *advised = NULL;
@@ -34,9 +45,7 @@ const struct trib__sweep *trib__results_advised_sweep(const struct trib__results
                 if (sweep->kind != TRIB__SWEEP_THREADS || sweep->point_count == 0)
                         continue;
                 if (advised == NULL
-                    || (trib__workload_is_same(&advised->workload, &sweep->workload)
-                        && strcmp(advised->source, sweep->source) == 0
-                        && sweep->refuted[0] == '\0'
+                    || (are_alternatives(advised, sweep) && sweep->refuted[0] == '\0'
                         && (advised->refuted[0] != '\0'
                             || trib__sweep_best(sweep)->ops_per_s
                                        > trib__sweep_best(advised)->ops_per_s)))
@@ -230,18 +239,34 @@ static void conclude_caution(struct trib__results *results, const struct trib__s
                 trib__text_add(&text, "; see the findings");
 }
 
-static struct trib__text start(struct trib__recommendation *advice,
-                               const struct trib__sweep *sweep, const struct trib__point *point)
+void trib__advice_take_point(const struct trib__results *results, const struct trib__sweep *sweep,
+                             const struct trib__point *point,
+                             struct trib__recommendation *advice)
 {
         advice->threads = point->threads;
+        advice->batch = sweep->workload.batch;
+        advice->ops_per_s = point->ops_per_s;
+        advice->p99_us = point->latency_us.p99;
+        memcpy(advice->ops_per_s_ci95, point->ops_per_s_ci95, sizeof(advice->ops_per_s_ci95));
         (void)snprintf(advice->policy, sizeof(advice->policy), "%s", sweep->policy);
+        (void)snprintf(advice->precision, sizeof(advice->precision), "%s",
+                       sweep->precision[0] != '\0' ? sweep->precision
+                                                   : results->device.precision);
+}
+
+static struct trib__text start(const struct trib__results *results,
+                               struct trib__recommendation *advice,
+                               const struct trib__sweep *sweep, const struct trib__point *point)
+{
+        trib__advice_take_point(results, sweep, point, advice);
         return trib__text_of(advice->why, sizeof(advice->why));
 }
 
-static void advise_latency(const struct trib__sweep *sweep, struct trib__recommendation *advice)
+static void advise_latency(const struct trib__results *results, const struct trib__sweep *sweep,
+                           struct trib__recommendation *advice)
 {
         const struct trib__point *point = most_power(sweep);
-        struct trib__text         text = start(advice, sweep, point);
+        struct trib__text         text = start(results, advice, sweep, point);
 
         trib__text_add(&text, "greatest power (throughput / latency): %s ops/s at a mean of %s",
                        trib__grouped(point->ops_per_s).text,
@@ -250,13 +275,14 @@ static void advise_latency(const struct trib__sweep *sweep, struct trib__recomme
                 trib__text_add(&text, " (latency taken as threads / throughput)");
 }
 
-static void advise_production(const struct trib__sweep *sweep,
+static void advise_production(const struct trib__results *results,
+                              const struct trib__sweep *sweep,
                               struct trib__recommendation *advice)
 {
         bool                      is_straight;
         const struct trib__point *point = knee(sweep, &is_straight);
         const struct trib__point *best = trib__sweep_best(sweep);
-        struct trib__text         text = start(advice, sweep, point);
+        struct trib__text         text = start(results, advice, sweep, point);
 
         if (is_straight)
                 trib__text_add(&text, "no knee: throughput rises in a straight line to %.0f %% of "
@@ -271,7 +297,8 @@ static void advise_production(const struct trib__sweep *sweep,
                                100 * point->ops_per_s / best->ops_per_s);
 }
 
-static void advise_batch(const struct trib__sweep *sweep, struct trib__recommendation *advice)
+static void advise_batch(const struct trib__results *results, const struct trib__sweep *sweep,
+                         struct trib__recommendation *advice)
 {
         const struct trib__point *best = trib__sweep_best(sweep);
         unsigned fewest = trib__sweep_fewest_reaching(sweep, BATCH_REACHES);
@@ -280,7 +307,7 @@ static void advise_batch(const struct trib__sweep *sweep, struct trib__recommend
 
         /* A throughput that is not positive reaches nothing; take the best point then. */
         point = point != NULL ? point : best;
-        text = start(advice, sweep, point);
+        text = start(results, advice, sweep, point);
         trib__text_add(&text, "fewest threads that reach 98 %% of the highest throughput "
                               "(%s of %s ops/s)",
                        trib__grouped(point->ops_per_s).text,
@@ -296,15 +323,13 @@ static void advise_batch(const struct trib__sweep *sweep, struct trib__recommend
         }
 }
 
-void trib__conclude_advice(struct trib__results *results)
+/* Advice from the points of one sweep, or why there is none. */
+static void advise_sweep(struct trib__results *results, const struct trib__sweep *sweep)
 {
         struct trib__recommendation *all[] = { &results->latency, &results->production,
                                                &results->batch };
-        const struct trib__sweep *sweep = trib__results_advised_sweep(results);
 
-        results->caution[0] = '\0';
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-                memset(all[i], 0, sizeof(*all[i]));
                 if (sweep != NULL && sweep->refuted[0] != '\0')
                         (void)snprintf(all[i]->why, sizeof(all[i]->why),
                                        "none can be given: the numbers cannot be what they say "
@@ -313,10 +338,28 @@ void trib__conclude_advice(struct trib__results *results)
                         (void)snprintf(all[i]->why, sizeof(all[i]->why),
                                        "advice needs a thread sweep of at least 3 thread counts");
         }
-        if (sweep == NULL || sweep->point_count < 3 || sweep->refuted[0] != '\0')
+        if (sweep == NULL || sweep->refuted[0] != '\0')
                 return;
-        advise_latency(sweep, &results->latency);
-        advise_production(sweep, &results->production);
-        advise_batch(sweep, &results->batch);
+        if (results->objective.us > 0)
+                trib__advise_objective(results, sweep, &results->slo);
+        if (sweep->point_count < 3)
+                return;
+        advise_latency(results, sweep, &results->latency);
+        advise_production(results, sweep, &results->production);
+        advise_batch(results, sweep, &results->batch);
         conclude_caution(results, sweep);
+}
+
+void trib__conclude_advice(struct trib__results *results)
+{
+        results->caution[0] = '\0';
+        memset(&results->latency, 0, sizeof(results->latency));
+        memset(&results->production, 0, sizeof(results->production));
+        memset(&results->batch, 0, sizeof(results->batch));
+        memset(&results->slo, 0, sizeof(results->slo));
+        if (results->plan.is_present)
+                trib__advise_plan(results);
+        else
+                advise_sweep(results, trib__results_advised_sweep(results));
+        trib__conclude_costs(results);
 }

@@ -425,6 +425,9 @@ bool trib__finding_is_concluded(const char *code)
                 "oversubscribed",     "overlapping-intervals", "request-count",
                 "request-errors",     "shares-mismatch",      "superlinear-baseline",
                 "swapped-columns",    "thread-dip",           "unstable",
+                "overload",           "generator-limit",      "late-generator",
+                "slo-not-kept",       "slo-ceiling",          "slo-no-time",
+                "short-run",          "rate-mismatch",        "restless-trials",
         };
 
         for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -435,6 +438,20 @@ bool trib__finding_is_concluded(const char *code)
 
 typedef trib_status (*check_function)(struct trib__results *, const struct trib__sweep *,
                                       trib_error *);
+
+/* A load sweep is no curve: only what holds for a point by itself. */
+static trib_status audit_load(struct trib__results *results, const struct trib__sweep *sweep,
+                              trib_error *err)
+{
+        static const check_function checks[] = { audit_requests, audit_shares, audit_limit,
+                                                 trib__audit_points, trib__audit_load };
+        trib_status status = TRIB_OK;
+
+        for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && status == TRIB_OK; i++)
+                if (sweep->refuted[0] == '\0')
+                        status = checks[i](results, sweep, err);
+        return status;
+}
 
 trib_status trib__audit_sweep(struct trib__results *results, const struct trib__sweep *sweep,
                               trib_error *err)
@@ -449,6 +466,8 @@ trib_status trib__audit_sweep(struct trib__results *results, const struct trib__
                                                   trib__audit_points };
         trib_status status = TRIB_OK;
 
+        if (sweep->kind == TRIB__SWEEP_LOAD)
+                return audit_load(results, sweep, err);
         for (size_t i = 0; i < sizeof(each) / sizeof(each[0]) && status == TRIB_OK; i++)
                 if (sweep->refuted[0] == '\0')
                         status = each[i](results, sweep, err);

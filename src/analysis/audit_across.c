@@ -89,6 +89,7 @@ static bool is_mismatch(const struct trib__sweep *a, const struct trib__sweep *b
         const struct trib__point *x, *y;
 
         if (a->refuted[0] != '\0' || b->refuted[0] != '\0' || strcmp(a->policy, b->policy) != 0
+            || strcmp(a->precision, b->precision) != 0
             || !trib__workload_is_same(&a->workload, &b->workload))
                 return false;
         x = trib__sweep_find_point(a, 1);
@@ -104,7 +105,9 @@ static trib_status audit_mismatch(struct trib__results *results, trib_error *err
 
         for (size_t i = 0; i < results->sweep_count && status == TRIB_OK; i++)
                 for (size_t k = i + 1; k < results->sweep_count && status == TRIB_OK; k++)
-                        if (is_mismatch(results->sweeps[i], results->sweeps[k]))
+                        if (results->sweeps[i]->kind != TRIB__SWEEP_LOAD
+                            && results->sweeps[k]->kind != TRIB__SWEEP_LOAD
+                            && is_mismatch(results->sweeps[i], results->sweeps[k]))
                                 status = report_mismatch(results, results->sweeps[i],
                                                          results->sweeps[k], err);
         return status;

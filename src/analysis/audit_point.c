@@ -62,7 +62,9 @@ static bool has_disorder(const struct trib__sweep *sweep, const struct trib__poi
         return name != NULL;
 }
 
-/* Only a mean obeys the law; without one the median stands for it where it is far off. */
+/* Only a mean obeys the law; without one the median stands for it where it is far off. The law is
+ * one of closed loops: where arrivals do not wait for answers, what is in flight is no count of
+ * threads. */
 static bool breaks_the_loop(const struct trib__sweep *sweep, const struct trib__point *point,
                             struct trib__text *text)
 {
@@ -71,7 +73,8 @@ static bool breaks_the_loop(const struct trib__sweep *sweep, const struct trib__
         double in_flight = point->ops_per_s * latency / 1e6;
         double off = in_flight / point->threads, allowed = has_mean ? LOOP_OFF : 10 * LOOP_OFF;
 
-        (void)sweep;
+        if (!trib__sweep_is_closed_loop(sweep))
+                return false;
         if (latency <= 0 || (off <= allowed && off >= 1 / allowed))
                 return false;
         if (text == NULL)

@@ -34,6 +34,10 @@ static void take_back(struct trib__sweep *sweep, const char *code)
                        "none: the numbers cannot be what they say (%s)", code);
         memset(sweep->predictions, 0, sizeof(sweep->predictions));
         memset(&sweep->limit, 0, sizeof(sweep->limit));
+        memset(sweep->resources, 0, sizeof(sweep->resources));
+        memset(sweep->what_ifs, 0, sizeof(sweep->what_ifs));
+        sweep->resource_count = sweep->what_if_count = 0;
+        sweep->alone_us = sweep->hidden_us = sweep->smoothness = 0;
         sweep->saturation_threads = 0;
         sweep->saturation_ci95[0] = sweep->saturation_ci95[1] = 0;
         (void)snprintf(sweep->bottleneck.primary, sizeof(sweep->bottleneck.primary), "unknown");

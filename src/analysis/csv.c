@@ -37,7 +37,11 @@
         X(POLICY, "policy")                                                                   \
         X(DTYPE, "dtype")                                                                     \
         X(MODEL, "model")                                                                     \
-        X(WORKLOAD, "workload")
+        X(WORKLOAD, "workload")                                                               \
+        X(ARRIVALS, "arrivals")                                                               \
+        X(RATE, "rate")                                                                       \
+        X(INTENDED, "intended")                                                               \
+        X(UNFINISHED, "unfinished")
 
 enum field {
 #define FIELD_ENUM(name, text) FIELD_##name,
@@ -52,7 +56,8 @@ static const char *const field_names[] = {
 #undef FIELD_NAME
 };
 
-static const char *const derived_names[] = { "speedup", "efficiency", "percent_of_limit" };
+static const char *const derived_names[] = { "speedup",  "efficiency", "percent_of_limit",
+                                             "scenario", "slo_rate",   "slo_failed_rate" };
 
 /* So many columns that are not understood are named. */
 #define IGNORED_NAMED 4
@@ -460,9 +465,48 @@ static trib_status take_kind(struct csv *csv, size_t index)
                 csv->results->sweeps[index]->kind = TRIB__SWEEP_THREADS;
         else if (trib__csv_cell_is(cell, "sizes"))
                 csv->results->sweeps[index]->kind = TRIB__SWEEP_SIZES;
+        else if (trib__csv_cell_is(cell, "load"))
+                csv->results->sweeps[index]->kind = TRIB__SWEEP_LOAD;
         else
-                return trib__csv_refuse_cell(&csv->lines, cell, "kind", "'threads' or 'sizes'");
+                return trib__csv_refuse_cell(&csv->lines, cell, "kind",
+                                             "'threads', 'sizes' or 'load'");
         return TRIB_OK;
+}
+
+/* Arrivals that did not wait for answers: without this, such rows would be taken for a closed
+ * loop. */
+static trib_status take_arrivals(struct csv *csv, size_t index)
+{
+        static const char *const     words[] = { "constant", "poisson", "at-once", "closed" };
+        const struct trib__csv_cell *cell = cell_of(csv, FIELD_ARRIVALS);
+        struct trib__sweep          *sweep = csv->results->sweeps[index];
+        struct trib__load           *load = sweep->load;
+        size_t                       word = 0;
+        double                       rate = 0;
+        trib_status                  status;
+
+        if (cell == NULL || cell->length == 0)
+                return TRIB_OK;
+        while (word < 4 && !trib__csv_cell_is(cell, words[word]))
+                word++;
+        if (word == 4)
+                return trib__csv_refuse_cell(&csv->lines, cell, "arrivals",
+                                             "'constant', 'poisson', 'at-once' or 'closed'");
+        status = take_positive(csv, FIELD_RATE, &rate);
+        if (status == TRIB_OK && load != NULL
+            && (strcmp(load->arrivals, words[word]) != 0 || load->rate < rate || load->rate > rate))
+                return trib__csv_refuse_cell(&csv->lines, cell, "arrivals",
+                                             "the same arrivals in a sweep; number sweeps of "
+                                             "other rates in a column 'sweep'");
+        if (status == TRIB_OK && load == NULL)
+                status = trib__sweep_set_load(sweep, &load, csv->err);
+        if (status != TRIB_OK)
+                return status;
+        csv->has_kind[index] = true;
+        (void)snprintf(load->arrivals, sizeof(load->arrivals), "%s", words[word]);
+        load->rate = rate;
+        status = take_count(csv, FIELD_INTENDED, &load->intended);
+        return status == TRIB_OK ? take_count(csv, FIELD_UNFINISHED, &load->unfinished) : status;
 }
 
 static trib_status add_row(struct csv *csv, size_t index, int64_t threads,
@@ -513,6 +557,8 @@ static trib_status read_row(struct csv *csv)
                 status = find_sweep(csv, &key, &index);
         if (status == TRIB_OK)
                 status = take_kind(csv, index);
+        if (status == TRIB_OK)
+                status = take_arrivals(csv, index);
         if (status == TRIB_OK)
                 status = add_row(csv, index, threads, &point);
         return status == TRIB_OK ? take_numbers(csv, point) : status;

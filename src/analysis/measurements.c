@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/ablation.h"
 #include "analysis/analysis_priv.h"
 #include "base/alloc.h"
 #include "base/error.h"
@@ -45,13 +46,16 @@ trib_status trib__results_create(struct trib__results **out, trib_error *err)
         return TRIB_OK;
 }
 
-static void destroy_sweep(struct trib__sweep *sweep)
+void trib__sweep_destroy(struct trib__sweep *sweep)
 {
+        if (sweep == NULL)
+                return;
         for (size_t i = 0; i < sweep->point_count; i++) {
                 trib__free(sweep->points[i].rounds);
                 trib__free(sweep->points[i].shares);
         }
         trib__free(sweep->points);
+        trib__free(sweep->load);
         trib__free(sweep);
 }
 
@@ -60,7 +64,8 @@ void trib__results_destroy(struct trib__results *results)
         if (results == NULL)
                 return;
         for (size_t i = 0; i < results->sweep_count; i++)
-                destroy_sweep(results->sweeps[i]);
+                trib__sweep_destroy(results->sweeps[i]);
+        trib__ablations_destroy(results);
         trib__free(results->sweeps);
         trib__free(results->findings);
         trib__free(results->notes);
@@ -186,6 +191,7 @@ trib_status trib__results_adopt(struct trib__results *into, struct trib__results
         }
         into->sweep_count += from->sweep_count;
         from->sweep_count = 0;
+        trib__ablations_adopt(into, from);
         into->is_complete = into->is_complete && from->is_complete;
         return TRIB_OK;
 }
@@ -239,11 +245,20 @@ const char *trib__workload_text(const struct trib__workload *workload, char *buf
         return buffer;
 }
 
+/* Of two counts of arithmetic; 0 is not known. */
+static bool are_apart(double a, double b)
+{
+        return a > 0 && b > 0 && fabs(a - b) > 1e-6 * fmax(a, b);
+}
+
 bool trib__workload_is_same(const struct trib__workload *a, const struct trib__workload *b)
 {
         if (a->kind[0] == '\0' || strcmp(a->kind, b->kind) != 0)
                 return false;
         if (a->dtype[0] != '\0' && b->dtype[0] != '\0' && strcmp(a->dtype, b->dtype) != 0)
+                return false;
+        /* Kinds have sizes that are not told here, such as the rows of a transformer. */
+        if (are_apart(a->flops_per_op, b->flops_per_op))
                 return false;
         return strcmp(a->model, b->model) == 0 && a->in_features == b->in_features
                && a->out_features == b->out_features && a->batch == b->batch;

@@ -12,160 +12,14 @@
 #include "analysis/analysis_priv.h"
 #include "analysis/audit_priv.h"
 #include "analysis/read.h"
+#include "analysis/read_json_priv.h"
+#include "analysis/read_json_load.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/fault.h"
 
-/* The largest whole number that a double and a JSON reader elsewhere both hold exactly. */
-#define WHOLE_MAX INT64_C(9007199254740991)
-
 /* The median in a file and that of its rounds differ by no more than digits that were cut. */
 #define ROUNDS_OFF 0.01
-
-struct reader {
-        const struct trib__read_input *input;
-        trib_error                    *err;
-        struct trib__results          *results;
-        /* Where we are, for messages; "" at the top. */
-        char path[96];
-};
-
-TRIB_PRINTF(3, 4)
-static trib_status refuse(struct reader *reader, const char *key, const char *format, ...)
-{
-        const char *name = reader->input->name;
-        size_t      length = strlen(name);
-        char        detail[120];
-        va_list     arguments;
-
-        va_start(arguments, format);
-        (void)vsnprintf(detail, sizeof(detail), format, arguments);
-        va_end(arguments);
-        return trib__fail(reader->err, TRIB_MALFORMED, "%s: %s%s%s: %s",
-                          length > 60 ? name + length - 60 : name, reader->path,
-                          reader->path[0] != '\0' && key[0] != '\0' ? "." : "", key, detail);
-}
-
-/* A string that fits; absent leaves "". Bytes that a terminal would act on become '?'. */
-static trib_status take_text(struct reader *reader, json_t *object, const char *key, char *out,
-                             size_t size)
-{
-        json_t *value = json_object_get(object, key);
-        size_t  length;
-
-        if (value == NULL || json_is_null(value))
-                return TRIB_OK;
-        if (!json_is_string(value))
-                return refuse(reader, key, "expected a string");
-        length = json_string_length(value);
-        if (length >= size || strlen(json_string_value(value)) != length)
-                return refuse(reader, key, "expected a string of at most %zu bytes", size - 1);
-        for (size_t i = 0; i <= length; i++) {
-                char c = json_string_value(value)[i];
-                out[i] = c != '\0' && ((unsigned char)c < ' ' || c == 127) ? '?' : c;
-        }
-        return TRIB_OK;
-}
-
-static bool is_number_in(json_t *value, double lowest)
-{
-        double number = json_number_value(value);
-
-        return json_is_number(value) && isfinite(number) && number >= lowest && number <= 1e30;
-}
-
-/* A finite number of at least 0; absent leaves 0. */
-static trib_status take_number(struct reader *reader, json_t *object, const char *key,
-                               double *out)
-{
-        json_t *value = json_object_get(object, key);
-
-        if (value == NULL || json_is_null(value))
-                return TRIB_OK;
-        if (!is_number_in(value, 0))
-                return refuse(reader, key, "expected a finite number, not below 0");
-        *out = json_number_value(value);
-        return TRIB_OK;
-}
-
-static trib_status take_whole(struct reader *reader, json_t *object, const char *key,
-                              int64_t range[2], int64_t *out)
-{
-        json_t *value = json_object_get(object, key);
-
-        if (value == NULL || json_is_null(value))
-                return TRIB_OK;
-        if (!json_is_integer(value) || json_integer_value(value) < range[0]
-            || json_integer_value(value) > range[1])
-                return refuse(reader, key, "expected a whole number from %lld to %lld",
-                              (long long)range[0], (long long)range[1]);
-        *out = json_integer_value(value);
-        return TRIB_OK;
-}
-
-static trib_status take_count(struct reader *reader, json_t *object, const char *key,
-                              uint64_t *out)
-{
-        int64_t     range[2] = { 0, WHOLE_MAX }, value = (int64_t)*out;
-        trib_status status = take_whole(reader, object, key, range, &value);
-
-        *out = (uint64_t)value;
-        return status;
-}
-
-static trib_status take_unsigned(struct reader *reader, json_t *object, const char *key,
-                                 unsigned *out)
-{
-        int64_t     range[2] = { 0, 1 << 24 }, value = *out;
-        trib_status status = take_whole(reader, object, key, range, &value);
-
-        *out = (unsigned)value;
-        return status;
-}
-
-static trib_status take_pair(struct reader *reader, json_t *object, const char *key, double out[2])
-{
-        json_t *value = json_object_get(object, key);
-
-        if (value == NULL || json_is_null(value))
-                return TRIB_OK;
-        if (!json_is_array(value) || json_array_size(value) != 2
-            || !is_number_in(json_array_get(value, 0), 0)
-            || !is_number_in(json_array_get(value, 1), 0)
-            || json_number_value(json_array_get(value, 0))
-                       > json_number_value(json_array_get(value, 1)))
-                return refuse(reader, key, "expected [low, high], low not above high");
-        out[0] = json_number_value(json_array_get(value, 0));
-        out[1] = json_number_value(json_array_get(value, 1));
-        return TRIB_OK;
-}
-
-struct number_member {
-        const char *key;
-        double     *out;
-};
-
-static trib_status take_numbers(struct reader *reader, json_t *object,
-                                const struct number_member *members, size_t count)
-{
-        trib_status status = TRIB_OK;
-
-        for (size_t i = 0; i < count && status == TRIB_OK; i++)
-                status = take_number(reader, object, members[i].key, members[i].out);
-        return status;
-}
-
-/* The member `key`, which must be an object when it is there; NULL when it is not. */
-static trib_status take_object(struct reader *reader, json_t *object, const char *key,
-                               json_t **out)
-{
-        *out = json_object_get(object, key);
-        if (json_is_null(*out))
-                *out = NULL;
-        if (*out != NULL && !json_is_object(*out))
-                return refuse(reader, key, "expected an object");
-        return TRIB_OK;
-}
 
 static trib_status read_machine(struct reader *reader, json_t *root)
 {
@@ -197,6 +51,10 @@ static trib_status read_peaks(struct reader *reader, json_t *device)
                                                  { "flops_per_s", &peaks->flops_per_s },
                                                  { "bytes_per_s", &peaks->bytes_per_s },
                                                  { "cache_bytes", &peaks->cache_bytes },
+#define PEAK(name) { #name, &peaks->name },
+                                                 TRIB__PEAK_MEMBERS(PEAK)
+#undef PEAK
+                                                 { "age_s", &peaks->age_s },
                                                  { "submissions_per_s",
                                                    &peaks->submissions_per_s } };
         json_t     *object;
@@ -208,6 +66,9 @@ static trib_status read_peaks(struct reader *reader, json_t *device)
         status = take_numbers(reader, object, members, sizeof(members) / sizeof(members[0]));
         if (status == TRIB_OK)
                 status = take_unsigned(reader, object, "parallel_units", &peaks->parallel_units);
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "source", peaks->source,
+                                   sizeof(peaks->source));
         return status;
 }
 
@@ -231,6 +92,8 @@ static trib_status read_device(struct reader *reader, json_t *root)
         if (status == TRIB_OK)
                 status = take_text(reader, object, "precision", device->precision,
                                    sizeof(device->precision));
+        if (status == TRIB_OK)
+                status = take_unsigned(reader, object, "host_cores", &device->host_cores);
         return status == TRIB_OK ? read_peaks(reader, object) : status;
 }
 
@@ -258,8 +121,47 @@ static trib_status read_run(struct reader *reader, json_t *root)
         return status == TRIB_OK ? take_numbers(reader, object, members, 2) : status;
 }
 
-static trib_status read_workload(struct reader *reader, json_t *sweep_object,
-                                 struct trib__workload *workload)
+static trib_status read_operator(struct reader *reader, json_t *object,
+                                 struct trib__operator_cost *cost)
+{
+        const struct number_member members[] = { { "count", &cost->count },
+                                                 { "flops", &cost->flops },
+                                                 { "bytes", &cost->bytes },
+                                                 { "shared_bytes", &cost->shared_bytes } };
+        trib_status status;
+
+        if (!json_is_object(object))
+                return refuse(reader, "operators", "expected an array of objects");
+        status = take_text(reader, object, "name", cost->name, sizeof(cost->name));
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "dtype", cost->dtype, sizeof(cost->dtype));
+        if (status == TRIB_OK)
+                status = take_numbers(reader, object, members,
+                                      sizeof(members) / sizeof(members[0]));
+        if (status == TRIB_OK && cost->shared_bytes > cost->bytes)
+                return refuse(reader, "operators", "shared_bytes are a part of bytes");
+        return status;
+}
+
+static trib_status read_operators(struct reader *reader, json_t *object,
+                                  struct trib__workload *workload)
+{
+        json_t     *array = json_object_get(object, "operators");
+        trib_status status = TRIB_OK;
+
+        if (array == NULL || json_is_null(array))
+                return TRIB_OK;
+        if (!json_is_array(array) || json_array_size(array) > TRIB__OPERATORS_MAX)
+                return refuse(reader, "operators", "expected an array of at most %u objects",
+                              TRIB__OPERATORS_MAX);
+        for (size_t i = 0; i < json_array_size(array) && status == TRIB_OK; i++)
+                status = read_operator(reader, json_array_get(array, i), &workload->operators[i]);
+        workload->operator_count = json_array_size(array);
+        return status;
+}
+
+trib_status trib__read_json_workload(struct reader *reader, json_t *sweep_object,
+                                     struct trib__workload *workload)
 {
         const struct number_member members[] = { { "flops_per_op", &workload->flops_per_op },
                                                  { "bytes_per_op", &workload->bytes_per_op },
@@ -296,6 +198,8 @@ static trib_status read_workload(struct reader *reader, json_t *sweep_object,
         if (status == TRIB_OK)
                 status = take_numbers(reader, object, members,
                                       sizeof(members) / sizeof(members[0]));
+        if (status == TRIB_OK)
+                status = read_operators(reader, object, workload);
         reader->path[length] = '\0';
         return status;
 }
@@ -374,6 +278,26 @@ static trib_status read_shares(struct reader *reader, json_t *object, struct tri
         return TRIB_OK;
 }
 
+static trib_status read_demands(struct reader *reader, json_t *object, struct trib__point *point)
+{
+        struct trib__demands_us   *us = &point->demands_us;
+        const struct number_member members[] = {
+                { "cores", &us->cores }, { "lock", &us->lock },
+                { "serial", &us->serial }, { "copy", &us->copy },
+                { "submission", &us->submission }, { "device", &us->device }
+        };
+        size_t      length = strlen(reader->path);
+        json_t     *demands;
+        trib_status status = take_object(reader, object, "demands_us", &demands);
+
+        if (status != TRIB_OK || demands == NULL)
+                return status;
+        (void)snprintf(reader->path + length, sizeof(reader->path) - length, ".demands_us");
+        status = take_numbers(reader, demands, members, sizeof(members) / sizeof(members[0]));
+        reader->path[length] = '\0';
+        return status;
+}
+
 static trib_status read_point_numbers(struct reader *reader, json_t *object,
                                       struct trib__point *point)
 {
@@ -404,10 +328,12 @@ static trib_status read_point_numbers(struct reader *reader, json_t *object,
                 status = read_rounds(reader, object, point);
         if (status == TRIB_OK)
                 status = check_rounds(reader, point);
+        if (status == TRIB_OK)
+                status = read_demands(reader, object, point);
         return status == TRIB_OK ? read_shares(reader, object, point) : status;
 }
 
-static trib_status read_point(struct reader *reader, json_t *object, struct trib__sweep *sweep)
+trib_status trib__read_json_point(struct reader *reader, json_t *object, struct trib__sweep *sweep)
 {
         struct trib__point *point;
         unsigned            threads = 0;
@@ -452,10 +378,24 @@ static trib_status read_baseline(struct reader *reader, json_t *object, struct t
         return status;
 }
 
+/* How the requests of a load sweep came. One sweep has one point then. */
+static trib_status read_load(struct reader *reader, json_t *load, size_t index,
+                             struct trib__sweep *sweep)
+{
+        const char *name = reader->input->name;
+        size_t      length = strlen(name);
+        char        where[100];
+
+        (void)snprintf(where, sizeof(where), "%s: sweeps[%zu]",
+                       length > 60 ? name + length - 60 : name, index);
+        return trib__read_load(where, load, sweep, reader->err);
+}
+
 static trib_status read_sweep(struct reader *reader, json_t *object, size_t index)
 {
         const char         *slash = strrchr(reader->input->name, '/');
         json_t             *points = json_object_get(object, "points");
+        json_t             *load = json_object_get(object, "load");
         char                kind[16] = "";
         struct trib__sweep *sweep;
         trib_status         status;
@@ -468,10 +408,13 @@ static trib_status read_sweep(struct reader *reader, json_t *object, size_t inde
                               TRIB__POINTS_MAX);
         status = trib__results_add_sweep(reader->results, &sweep, reader->err);
         if (status == TRIB_OK)
-                status = read_workload(reader, object, &sweep->workload);
+                status = trib__read_json_workload(reader, object, &sweep->workload);
         if (status == TRIB_OK)
                 status = take_text(reader, object, "policy", sweep->policy,
                                    sizeof(sweep->policy));
+        if (status == TRIB_OK)
+                status = take_text(reader, object, "precision", sweep->precision,
+                                   sizeof(sweep->precision));
         if (status == TRIB_OK)
                 status = take_text(reader, object, "kind", kind, sizeof(kind));
         if (status == TRIB_OK)
@@ -481,8 +424,9 @@ static trib_status read_sweep(struct reader *reader, json_t *object, size_t inde
                 status = read_baseline(reader, object, sweep);
         if (status != TRIB_OK)
                 return status;
-        if (kind[0] != '\0' && strcmp(kind, "threads") != 0 && strcmp(kind, "sizes") != 0)
-                return refuse(reader, "kind", "expected \"threads\" or \"sizes\"");
+        if (kind[0] != '\0' && strcmp(kind, "threads") != 0 && strcmp(kind, "sizes") != 0
+            && strcmp(kind, "load") != 0)
+                return refuse(reader, "kind", "expected \"threads\", \"sizes\" or \"load\"");
         sweep->kind = strcmp(kind, "sizes") == 0
                                       || (kind[0] == '\0' && json_array_size(points) < 3)
                               ? TRIB__SWEEP_SIZES
@@ -493,9 +437,11 @@ static trib_status read_sweep(struct reader *reader, json_t *object, size_t inde
         for (size_t i = 0; i < json_array_size(points) && status == TRIB_OK; i++) {
                 (void)snprintf(reader->path, sizeof(reader->path), "sweeps[%zu].points[%zu]",
                                index, i);
-                status = read_point(reader, json_array_get(points, i), sweep);
+                status = trib__read_json_point(reader, json_array_get(points, i), sweep);
         }
-        return status;
+        return status == TRIB_OK && load != NULL && !json_is_null(load)
+                       ? read_load(reader, load, index, sweep)
+                       : status;
 }
 
 /* A finding's code: what no reader of ours would print otherwise is refused. */
@@ -584,6 +530,8 @@ static trib_status read_root(struct reader *reader, json_t *root)
                 status = read_run(reader, root);
         for (size_t i = 0; i < json_array_size(sweeps) && status == TRIB_OK; i++)
                 status = read_sweep(reader, json_array_get(sweeps, i), i);
+        if (status == TRIB_OK)
+                status = trib__read_json_plan(reader, root);
         return status == TRIB_OK ? read_findings(reader, root) : status;
 }
 
@@ -651,6 +599,8 @@ trib_status trib__read_json(const struct trib__read_input *input, struct trib__r
                 results->machine = reader.results->machine;
                 results->device = reader.results->device;
                 results->run = reader.results->run;
+                results->plan = reader.results->plan;
+                results->objective = reader.results->objective;
                 memcpy(results->tool, reader.results->tool, sizeof(results->tool));
         }
         trib__results_destroy(reader.results);

@@ -88,7 +88,7 @@ static const struct {
         { SIZES "1,1,1,1,5\n2,1,1,1,5\n1,1,1,1,6\n",
           4, ", field 4 (threads)", "1 is here twice" },
         { "threads,ops_per_s,kind\n1,5,stairs\n",
-          2, ", field 3 (kind)", "'threads' or 'sizes'" },
+          2, ", field 3 (kind)", "'threads', 'sizes' or 'load'" },
 };
 
 static void csv_refuses_each_malformation_with_its_place(void **state)

@@ -60,6 +60,13 @@ static void json_refuses_each_malformation_with_its_path(void **state)
                 { SWEEP("{\"threads\":1,\"ops_per_s\":2},{\"threads\":1,\"ops_per_s\":2}"),
                   "sweeps[0].points[1].threads: 1 is in this sweep twice" },
                 { "{\"schema\":1,\"machine\":7,\"sweeps\":[{}]}", "machine: expected an object" },
+                { "{\"schema\":1,\"sweeps\":[{\"workload\":{\"operators\":{}},\"points\":[]}]}",
+                  "sweeps[0].workload.operators: expected an array" },
+                { "{\"schema\":1,\"sweeps\":[{\"workload\":{\"operators\":[7]},\"points\":[]}]}",
+                  "sweeps[0].workload.operators: expected an array of objects" },
+                { "{\"schema\":1,\"sweeps\":[{\"workload\":{\"operators\":[{\"bytes\":1,"
+                  "\"shared_bytes\":2}]},\"points\":[]}]}",
+                  "shared_bytes are a part of bytes" },
                 { "{\"schema\":1,\"device\":{\"peaks\":{\"bytes_per_s\":-1}},\"sweeps\":[{}]}",
                   "device.peaks.bytes_per_s: expected" },
         };

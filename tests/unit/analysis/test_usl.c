@@ -24,7 +24,8 @@ static size_t plant(struct trib__usl_point *points, const double *parameters, si
 
 /* SPEC SDM91 on a SPARCcenter 2000, the data set `specsdm91` of the R package usl, whose summary
  * prints (its alpha, beta, gamma are our sigma, kappa, lambda):
- *     alpha 0.0277285 +- 0.0091217, beta 0.0001044 +- 0.0000199, gamma 89.995233 +- 14.2134894 */
+ *     alpha 0.0277285 +- 0.0091217, beta 0.0001044 +- 0.0000199, gamma 89.995233 +- 14.2134894
+ * and in the package's own tests beta 1.044e-04 +- 1.988e-05. */
 static void usl_fit_gives_the_published_coefficients_of_specsdm91(void **state)
 {
         static const struct trib__usl_point points[] = {
@@ -41,14 +42,16 @@ static void usl_fit_gives_the_published_coefficients_of_specsdm91(void **state)
         assert_near(fit.kappa, 0.0001044, 4e-4);
         assert_near(fit.se[0], 14.2134894, 1e-5);
         assert_near(fit.se[1], 0.0091217, 1e-5);
-        assert_near(fit.se[2], 0.0000199, 2e-3);
+        assert_near(fit.se[2], 1.988e-5, 4e-4);
         assert_near(fit.peak_threads, 96.5, 1e-3);
         assert_near(fit.ci95[1][1], 0.0277285 + 2.776 * 0.0091217, 1e-4);
         assert_near(fit.ci95[1][0], 0.0277285 - 2.776 * 0.0091217, 2e-3);
 }
 
 /* The ray tracer of Gunther's "Guerrilla Capacity Planning". Unbounded, its kappa is negative; the
- * R package usl publishes alpha 0.057771, beta 0, gamma 21.848843. */
+ * R package usl publishes alpha 0.057771, beta 0, gamma 21.848843, and in its own tests intervals
+ * of 0.033677 to 0.081864 for alpha, 17.868380 to 25.829306 for gamma and +-0.000214 for beta: that
+ * is 1.812461 standard errors (Student's t, 95 % one-sided, 10 degrees of freedom) to each side. */
 static void usl_fit_holds_kappa_at_zero_for_the_raytracer(void **state)
 {
         static const struct trib__usl_point points[] = {
@@ -64,6 +67,9 @@ static void usl_fit_holds_kappa_at_zero_for_the_raytracer(void **state)
         assert_true(fit.kappa == 0);
         assert_near(fit.sigma, 0.057771, 2e-5);
         assert_near(fit.lambda, 21.848843, 2e-5);
+        assert_near(fit.se[0] * 1.812461, (25.829306 - 17.868380) / 2, 2e-5);
+        assert_near(fit.se[1] * 1.812461, (0.081864 - 0.033677) / 2, 1e-4);
+        assert_near(fit.se[2] * 1.812461, 0.000214, 2e-3);
         assert_true(fit.peak_threads == 0);
 }
 
