@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/meter.h"
 #include "base/sync.h"
 #include "loadgen/loadgen.h"
 
@@ -43,6 +44,7 @@ static void take_turns(void *argument)
         struct trib__crew *crew = me->crew;
         uint32_t           seen = 0;
 
+        (void)trib__run_delay_open();
         for (;;) {
                 uint32_t turn;
 
@@ -52,13 +54,14 @@ static void take_turns(void *argument)
                         (void)trib__word_wait(&me->turn, seen, TRIB__NEVER);
                 seen = turn;
                 if (crew->is_ending)
-                        return;
+                        break;
                 crew->job(crew->context, me->index);
                 /* Release: pairs with the acquire in trib__crew_wait, so that the caller sees
                  * what the job wrote. */
                 if (trib__fetch_sub_release_u32(&crew->running, 1) == 1)
                         trib__word_wake(&crew->running, 1);
         }
+        trib__run_delay_close();
 }
 
 static void give_turn(struct member *member)

@@ -140,6 +140,16 @@ static void stats_since(const trib_session_stats *before, trib_session_stats *no
         now->device_ns -= before->device_ns;
         now->copy_ns -= before->copy_ns;
         now->notify_ns -= before->notify_ns;
+        now->lock_ns -= before->lock_ns;
+        now->queue_ns -= before->queue_ns;
+        now->serial_ns -= before->serial_ns;
+        now->descheduled_ns -= before->descheduled_ns;
+        now->host_held_ns -= before->host_held_ns;
+        now->lock_held_ns -= before->lock_held_ns;
+        now->path_held_ns -= before->path_held_ns;
+        now->serial_held_ns -= before->serial_held_ns;
+        now->copy_held_ns -= before->copy_held_ns;
+        now->measured_blind -= before->measured_blind;
 }
 
 static void stats_add(trib_session_stats *into, const trib_session_stats *more)
@@ -155,6 +165,16 @@ static void stats_add(trib_session_stats *into, const trib_session_stats *more)
         into->device_ns += more->device_ns;
         into->copy_ns += more->copy_ns;
         into->notify_ns += more->notify_ns;
+        into->lock_ns += more->lock_ns;
+        into->queue_ns += more->queue_ns;
+        into->serial_ns += more->serial_ns;
+        into->descheduled_ns += more->descheduled_ns;
+        into->host_held_ns += more->host_held_ns;
+        into->lock_held_ns += more->lock_held_ns;
+        into->path_held_ns += more->path_held_ns;
+        into->serial_held_ns += more->serial_held_ns;
+        into->copy_held_ns += more->copy_held_ns;
+        into->measured_blind += more->measured_blind;
 }
 
 /* Failures and mismatches count wherever they happen. */
@@ -181,10 +201,17 @@ static void add_round(struct trib__load_point *point, const struct trib__tally *
 {
         if (!(outcome->rate > 0) || point->round_count == TRIB__LOAD_ROUNDS_MAX)
                 return;
+        if (point->round_count == 0)
+                point->has_delay = true;
         for (unsigned i = 0; i < point->threads; i++) {
                 trib__histogram_merge(&point->latency, &tallies[i].latency);
                 point->wall_ns += tallies[i].wall_ns;
                 point->cpu_ns += tallies[i].cpu_ns;
+                point->asked_ns += tallies[i].asked_ns;
+                point->delay_ns += tallies[i].delay_ns;
+                /* A thread without an answer has nothing to tell. */
+                if (tallies[i].latency.count > 0 && !tallies[i].has_delay)
+                        point->has_delay = false;
         }
         stats_add(&point->times, &outcome->times);
         point->rounds[point->round_count++] = outcome->rate;
@@ -422,6 +449,18 @@ static void run_init(struct run *run, struct trib__crew *crew, struct trib__load
         }
 }
 
+trib_status trib__load_ended(trib_status status, trib_error *err)
+{
+        if (status == TRIB_CANCELLED)
+                return trib__fail(err, status, "load generator: stopped");
+        if (status == TRIB_TIMED_OUT)
+                return trib__fail(err, status, "load generator: the time was over");
+        if (status == TRIB_DEVICE_ERROR)
+                return trib__fail(err, status,
+                                  "the device hangs: requests end by their timeout only");
+        return status;
+}
+
 trib_status trib__load_run(struct trib__crew *crew, struct trib__load_plan *plan, trib_error *err)
 {
         struct run  run;
@@ -446,14 +485,7 @@ trib_status trib__load_run(struct trib__crew *crew, struct trib__load_plan *plan
                 status = measure_baselines(&run, false);
         trib__free(run.order);
         trib__free(run.tallies);
-        if (status == TRIB_CANCELLED)
-                return trib__fail(err, status, "load generator: stopped");
-        if (status == TRIB_TIMED_OUT)
-                return trib__fail(err, status, "load generator: the time was over");
-        if (status == TRIB_DEVICE_ERROR)
-                return trib__fail(err, status,
-                                  "the device hangs: requests end by their timeout only");
-        return status;
+        return trib__load_ended(status, err);
 }
 
 static uint64_t earliest_end(const struct trib__tally *tallies, unsigned threads, uint64_t *latest)

@@ -48,6 +48,9 @@ struct trib__load_clock {
         uint64_t (*now)(void *context);      /* monotonic, nanoseconds           */
         uint64_t (*cpu_time)(void *context); /* of the calling thread, nanoseconds */
         void *context;
+        /* How long the calling thread has been ready and had no core, so far, nanoseconds; false
+         * where the system does not tell. NULL: it never does. */
+        bool (*run_delay)(void *context, uint64_t *out);
 };
 
 struct trib__crew;
@@ -91,6 +94,9 @@ struct trib__load_point {
         trib_session_stats times;               /* what the target says of the rounds, as sums */
         uint64_t wall_ns;                       /* time of the threads in the rounds ... */
         uint64_t cpu_ns;                        /* ... and what of it they spent on a core */
+        uint64_t asked_ns;                      /* time of the counted requests, nearly all ... */
+        uint64_t delay_ns;                      /* ... and what of it they had no core ... */
+        bool     has_delay;                     /* ... if that is known of every thread */
         double   reading_ns;                    /* one reading of the clock; 0 = not known */
         bool     is_steady;                     /* the warm-up ended because it was */
         double   warm_rate;                     /* requests per second at its end */
@@ -139,18 +145,34 @@ TRIB_MUST_USE trib_status trib__load_count(struct trib__crew *crew,
                                            uint64_t *first_answer_at, trib_error *err);
 
 /* Where the time of a point's mean request went, in microseconds. The parts are disjoint, and
- * without the readings of the clock that only measured requests make.
- * `descheduled` is time in which the thread wanted a core and had none: wall time minus CPU time
- * minus the wait for a stream; the other parts are without it. */
+ * without the readings of the clock that only measured requests make. */
 struct trib__load_shares {
-        double admission, prepare, submission, device, copy, notification, descheduled;
-        double sum;     /* of the above */
-        double latency; /* mean of every request */
+        double admission;    /* waiting for a stream, and taking it                          */
+        double lock;         /* waiting for a lock of the library or the driver              */
+        double submission;   /* from having a stream until the device has the work           */
+        double queue;        /* the device has it, and nothing of it runs                    */
+        double device;       /* its steps run                                                */
+        double serial;       /* waiting for steps that run one at a time                     */
+        double copy;         /* inputs and outputs are moved                                 */
+        double notification; /* from the end on the device until the caller goes on          */
+        double descheduled;  /* the thread was ready and had no core                         */
+        double sum;          /* of the above                                                 */
+        double latency;      /* mean of every request                                        */
+        double prepare;      /* of submission: checking arguments, finding plan and memory   */
+        /* What a request has of each unit, without waiting for it; 0 = not known. */
+        struct {
+                double cores;      /* a host core, spinning aside                            */
+                double lock;       /* the driver's lock                                      */
+                double submission; /* the device's one path of submission                    */
+                double serial;     /* the steps that run one at a time                       */
+                double copy;       /* the copy engine                                        */
+                double device;     /* as above                                               */
+        } held;
 };
 
 /* What: the shares of a point; false when nothing was measured. `runs_on_cpu` says that the
- * device computes in the calling thread: elsewhere a thread off its core waits for the device,
- * and `descheduled` is 0. */
+ * device computes in the calling thread: elsewhere a thread off its core may wait for the device,
+ * and what it lost by that the target tells. */
 bool trib__load_shares_of(const struct trib__load_point *point, bool runs_on_cpu,
                           struct trib__load_shares *out);
 

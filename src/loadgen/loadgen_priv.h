@@ -25,6 +25,9 @@ struct trib__tally {
         uint64_t   checks, mismatches;  /* 0 or 1                                              */
         uint64_t   first_end, last_end; /* of the requests that ended at or after opens        */
         uint64_t   wall_ns, cpu_ns;     /* from first_end to last_end                          */
+        uint64_t   asked_ns;            /* of the counted requests, all but a few short ones   */
+        uint64_t   delay_ns;            /* of that: ready, and without a core ...              */
+        bool       has_delay;           /* ... if that is known                                */
         trib_error first_error;
 };
 
@@ -38,6 +41,9 @@ extern const struct trib__load_clock trib__load_clock_real;
  * first answer before `opens` is thrown away; one clock reading per request. */
 void trib__window_run(const struct trib__window *window, unsigned thread,
                       struct trib__tally *tally);
+
+/* What: says in *err why a run that had begun ended early, by its status, which is given back. */
+trib_status trib__load_ended(trib_status status, trib_error *err);
 
 /* order[] becomes a random permutation of 0 .. count - 1. */
 void trib__schedule_fill(size_t *order, size_t count, struct trib__random *random);

@@ -11,9 +11,8 @@
 #include "loadgen/workload_model.h"
 
 #define GAP_BYTES 128u
-/* Taking a request's time apart costs some clock readings: nothing beside this many FLOPs. */
-#define MEASURE_ALL_FLOPS 2e6
-#define MEASURE_EVERY_SMALL 16u
+/* Taking a request's time apart takes about 1 us. Of long requests the session takes more. */
+#define MEASURE_EVERY 64u
 
 /* Owned by the thread of its index while a window runs. */
 struct seat {
@@ -64,12 +63,14 @@ static trib_status open_session(struct trib__load_workload *workload, trib_error
         trib_status          status;
 
         trib__load_spec_cost(&workload->spec, &workload->facts.flops, &workload->facts.bytes);
-        session_options.precision = options->precision;
+        session_options.precision = workload->facts.precision = options->precision;
+        session_options.wait = options->wait;
         session_options.timeout_ns = session_options.close_timeout_ns = options->timeout_ns;
         session_options.measure_every = options->measure_every;
-        if (options->measure_every == 0)
-                session_options.measure_every =
-                        workload->facts.flops >= MEASURE_ALL_FLOPS ? 1 : MEASURE_EVERY_SMALL;
+        if (options->recorder != NULL)
+                session_options.measure_every = 1;
+        else if (options->measure_every == 0)
+                session_options.measure_every = MEASURE_EVERY;
         status = trib_session_open(workload->model, &session_options, &workload->session, err);
         if (status == TRIB_OK)
                 status = trib_session_prepare(workload->session, &input, 1, &info, err);
@@ -192,9 +193,17 @@ static trib_status request(void *context, unsigned thread, trib_error *err)
 {
         const struct trib__load_workload *workload = context;
         const struct seat                *seat = &workload->seats[thread];
+        uint64_t                          began;
+        trib_status                       status;
 
-        return trib_infer(workload->session, &seat->input, 1, seat->outputs,
-                          workload->ports.n_outputs, err);
+        if (workload->options.recorder == NULL)
+                return trib_infer(workload->session, &seat->input, 1, seat->outputs,
+                                  workload->ports.n_outputs, err);
+        began = trib__now();
+        status = trib_infer(workload->session, &seat->input, 1, seat->outputs,
+                            workload->ports.n_outputs, err);
+        trib__recorder_add(workload->options.recorder, thread, began, trib__now(), status);
+        return status;
 }
 
 /* All bits set: not a number, and not what any workload gives. */

@@ -20,6 +20,7 @@
 #define TRIB_LOADGEN_WORKLOAD_H
 
 #include "loadgen/loadgen.h"
+#include "loadgen/recorder.h"
 
 typedef enum trib__load_kind {
         TRIB__LOAD_LINEAR,
@@ -70,15 +71,33 @@ TRIB_MUST_USE trib_status trib__load_spec_bytes(const struct trib__load_spec *sp
 /* FLOPs and bytes of one request, by the textbook. */
 void trib__load_spec_cost(const struct trib__load_spec *spec, double *flops, double *bytes);
 
+#define TRIB__LOAD_OPERATORS_MAX 12
+
+/* One operator of a workload, or several alike, as a device runs it: what can be fused is. */
+struct trib__load_operator {
+        const char *name;         /* "linear", ... as operators are called               */
+        const char *dtype;        /* of the arithmetic: "f32", or "medium" for products  */
+        double      count;        /* how many of them a request has                      */
+        double      flops;        /* of one, as all that follows; bias left out          */
+        double      bytes;        /* it reads and writes at least                        */
+        double      shared_bytes; /* of these, constants, which all threads share        */
+};
+
+/* The operators of one request; how many. Of `noop` none: it computes nothing. */
+size_t trib__load_spec_operators(const struct trib__load_spec *spec, trib_precision precision,
+                                 struct trib__load_operator out[TRIB__LOAD_OPERATORS_MAX]);
+
 struct trib__load_options {
         unsigned       threads;       /* the most that will ask                            */
         trib_precision precision;
         uint64_t       seed;          /* of weights and inputs                             */
-        uint32_t       measure_every; /* 0 = by the size of the workload                   */
+        uint32_t       measure_every; /* 0 = as suits requests of any length               */
         uint64_t       deadline;      /* for the right results; TRIB__NEVER                */
         uint64_t       timeout_ns;    /* of a request and of closing; 0 = no clock reading   */
         bool           computes_nothing; /* the device: results are not compared           */
         const trib__atomic_u32 *stop; /* or NULL                                           */
+        trib_wait_mode wait;          /* of the session                                    */
+        struct trib__recorder *recorder; /* of every request, all of them measured; or NULL  */
 };
 
 struct trib__load_workload;
@@ -98,6 +117,7 @@ const struct trib__target *trib__load_workload_target(const struct trib__load_wo
 
 struct trib__load_facts {
         double   flops, bytes;    /* of one request                                   */
+        trib_precision precision; /* that it runs at                                  */
         unsigned serial_steps;    /* of one request: those that run one at a time     */
         uint64_t request_ns;      /* the fastest request when nothing else ran        */
         uint64_t first_answer_at; /* when the first right result was there, trib__now */

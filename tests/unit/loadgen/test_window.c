@@ -18,6 +18,8 @@ struct scene {
         unsigned         begun;
         bool             is_result_right;
         trib__atomic_u32 stop;
+        bool             is_delay_lost;
+        unsigned         delay_reads;
 };
 
 static uint64_t scene_now(void *context)
@@ -31,6 +33,15 @@ static uint64_t scene_now(void *context)
 static uint64_t scene_cpu(void *context)
 {
         return ((struct scene *)context)->cpu;
+}
+
+/* A third of the time; told twice at most, once it is to fail. */
+static bool scene_delay(void *context, uint64_t *out)
+{
+        struct scene *scene = context;
+
+        *out = scene->time / 3;
+        return !scene->is_delay_lost || ++scene->delay_reads < 2;
 }
 
 static trib_status scene_request(void *context, unsigned thread, trib_error *err)
@@ -64,7 +75,7 @@ static bool scene_check(void *context, unsigned thread)
 static void run(struct scene *scene, uint64_t opens, uint64_t closes, struct trib__tally *tally)
 {
         struct trib__target     target = { scene, scene_request, scene_begin, scene_check, NULL };
-        struct trib__load_clock clock = { scene_now, scene_cpu, scene };
+        struct trib__load_clock clock = { scene_now, scene_cpu, scene, scene_delay };
         struct trib__window     window = { &target, &clock, &scene->stop, opens, closes, 0 };
 
         trib__window_run(&window, 3, tally);
@@ -163,6 +174,41 @@ static void window_measures_core_time_beside_wall_time(void **state)
         assert_int_equal(tally.cpu_ns, 25);
 }
 
+static void window_measures_the_time_without_a_core_if_it_is_told(void **state)
+{
+        struct scene scene = scene_of(0, 30);
+
+        (void)state;
+        run(&scene, 50, 320, &tally);
+        assert_true(tally.has_delay);
+        assert_int_equal(tally.asked_ns, 270);
+        assert_int_equal(tally.delay_ns, 90);
+        scene = scene_of(0, 30);
+        scene.is_delay_lost = true;
+        run(&scene, 50, 320, &tally);
+        assert_false(tally.has_delay);
+}
+
+/* Requests of 3 ms: those that end inside are [3, 6) to [9, 12). */
+static void window_counts_waits_for_a_core_as_it_counts_requests(void **state)
+{
+        const uint64_t ms = 1000000;
+        struct scene   scene = scene_of(0, 3 * ms);
+
+        (void)state;
+        run(&scene, 4 * ms, 13 * ms, &tally);
+        assert_int_equal(tally.latency.count, 3);
+        assert_true(tally.has_delay);
+        assert_int_equal(tally.asked_ns, 9 * ms);
+        assert_int_equal(tally.delay_ns, 3 * ms);
+        assert_int_equal(tally.wall_ns, 9 * ms);
+        /* None ends inside. */
+        scene = scene_of(0, 3 * ms);
+        run(&scene, 4 * ms, 5 * ms, &tally);
+        assert_int_equal(tally.asked_ns, 0);
+        assert_false(tally.has_delay);
+}
+
 static void window_ends_when_stopped(void **state)
 {
         struct scene scene = scene_of(1000, 10);
@@ -223,6 +269,8 @@ TRIB_TEST_MAIN(TRIB_TEST(window_counts_requests_that_end_inside),
                TRIB_TEST(window_reads_the_clock_once_a_request),
                TRIB_TEST(window_records_latency_between_ends),
                TRIB_TEST(window_measures_core_time_beside_wall_time),
+               TRIB_TEST(window_measures_the_time_without_a_core_if_it_is_told),
+               TRIB_TEST(window_counts_waits_for_a_core_as_it_counts_requests),
                TRIB_TEST(window_ends_when_stopped),
                TRIB_TEST(window_counts_failures_and_keeps_the_first_message),
                TRIB_TEST(window_is_left_after_many_failures_in_a_row),
