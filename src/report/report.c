@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "report/plot.h"
 #include "report/report_priv.h"
 
 static const struct {
@@ -21,7 +23,8 @@ static const struct {
 } formats[] = { { "text", ".txt", TRIB__REPORT_TEXT },
                 { "json", ".json", TRIB__REPORT_JSON },
                 { "csv", ".csv", TRIB__REPORT_CSV },
-                { "md", ".md", TRIB__REPORT_MARKDOWN } };
+                { "md", ".md", TRIB__REPORT_MARKDOWN },
+                { "html", ".html", TRIB__REPORT_HTML } };
 
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
@@ -56,18 +59,26 @@ static trib_status fail_errno(trib_error *err, const char *path, const char *wha
                           trib__errno_text(number, text, sizeof(text)));
 }
 
+struct trib__sink trib__sink_of(const struct trib__report_style *style, FILE *stream)
+{
+        return (struct trib__sink){ .stream = stream,
+                                    .is_markdown = style->format == TRIB__REPORT_MARKDOWN,
+                                    .columns = style->columns < 80 ? 80 : style->columns };
+}
+
 static trib_status write_format(const struct trib__results *results,
                                 const struct trib__report_style *style, FILE *stream,
                                 trib_error *err)
 {
-        struct trib__sink sink = { stream, style->format == TRIB__REPORT_MARKDOWN,
-                                   style->columns < 80 ? 80 : style->columns };
+        struct trib__sink sink = trib__sink_of(style, stream);
 
         switch (style->format) {
         case TRIB__REPORT_JSON:
                 return trib__report_json(results, stream, err);
         case TRIB__REPORT_CSV:
                 return trib__report_csv(results, stream, err);
+        case TRIB__REPORT_HTML:
+                return trib__report_html(results, NULL, stream, err);
         case TRIB__REPORT_TEXT:
         case TRIB__REPORT_MARKDOWN:
                 break;
@@ -132,7 +143,7 @@ static trib_status open_beside(struct beside *beside, const char *path, trib_err
         if (realpath(path, beside->target) == NULL)
                 memcpy(beside->target, path, strlen(path) + 1);
         is_old = stat(beside->target, &old) == 0;
-        if (is_old && S_ISDIR(old.st_mode)) {
+        if (path[strlen(path) - 1] == '/' || (is_old && S_ISDIR(old.st_mode))) {
                 errno = EISDIR;
                 return fail_errno(err, path, "write");
         }
@@ -182,35 +193,35 @@ static void sync_folder(char *target)
         (void)close(fd);
 }
 
-/* What goes into a file: either results in a style, or bytes. */
+/* What goes into a file: bytes, or what a function writes, which is then kept in memory, so that it
+ * is known how many bytes there are before the first is written. */
 struct content {
-        const struct trib__results      *results;
-        const struct trib__report_style *style;
-        const void                      *bytes;
-        size_t                           size;
+        const struct trib__report_file *file;
+        const void                     *bytes;
+        size_t                          size;
+        char                           *held; /* of open_memstream */
+        struct beside                   beside;
+        bool                            is_open; /* beside is, or was */
 };
 
-/* The content as bytes in memory, so that it is known how many there are before the first is
- * written. *held is to be freed. */
-static trib_status render(const struct content *content, struct content *rendered, char **held,
-                          trib_error *err)
+static trib_status render(struct content *content, trib_error *err)
 {
+        const struct trib__report_file *file = content->file;
         FILE       *stream;
         trib_status status;
 
-        *held = NULL;
-        *rendered = *content;
-        if (content->results == NULL)
+        if (file->write == NULL)
                 return TRIB_OK;
-        stream = TRIB__FAULT(ALLOCATION, "report.text") ? NULL
-                                                        : open_memstream(held, &rendered->size);
+        stream = TRIB__FAULT(ALLOCATION, "report.text")
+                         ? NULL
+                         : open_memstream(&content->held, &content->size);
         if (stream == NULL)
                 return trib__fail(err, TRIB_OUT_OF_MEMORY, "report: no memory for its text");
-        status = write_stream(content->results, content->style, stream, "the report", err);
+        status = file->write(file->context, stream, err);
         /* Nothing but memory can be short here. */
         if (fclose(stream) != 0 && status == TRIB_OK)
                 status = trib__fail(err, TRIB_OUT_OF_MEMORY, "report: no memory for its text");
-        rendered->bytes = *held;
+        content->bytes = content->held;
         return status;
 }
 
@@ -243,10 +254,17 @@ static trib_status write_all(int fd, const struct content *content, const char *
         return TRIB_OK;
 }
 
-/* Sync, close and rename; the descriptor is closed in any case. */
-static trib_status finish_beside(const struct beside *beside, trib_status status,
-                                 const char *path, trib_error *err)
+/* Write it beside its place, sync and close. The descriptor is closed in any case. */
+static trib_status put_beside(struct content *content, trib_error *err)
 {
+        const char    *path = content->file->path;
+        struct beside *beside = &content->beside;
+        trib_status    status = open_beside(beside, path, err);
+
+        if (status != TRIB_OK)
+                return status;
+        content->is_open = true;
+        status = write_all(beside->fd, content, path, err);
         errno = EIO;
         if (status == TRIB_OK && !beside->is_direct &&
             (TRIB__FAULT(SYSTEM, "report.sync") || fsync(beside->fd) != 0))
@@ -254,61 +272,91 @@ static trib_status finish_beside(const struct beside *beside, trib_status status
         errno = EIO;
         if ((close(beside->fd) != 0 || TRIB__FAULT(SYSTEM, "report.close")) && status == TRIB_OK)
                 status = fail_errno(err, path, "write");
-        errno = EIO;
-        if (status == TRIB_OK && !beside->is_direct &&
-            (TRIB__FAULT(SYSTEM, "report.rename") || rename(beside->path, beside->target) != 0))
-                status = fail_errno(err, path, "replace");
         return status;
 }
 
-static trib_status write_file(const struct content *content, const char *path, trib_error *err)
+static trib_status move_to_place(struct content *content, trib_error *err)
 {
-        struct content rendered;
-        struct beside  beside;
-        char          *held;
-        trib_status    status = render(content, &rendered, &held, err);
+        struct beside *beside = &content->beside;
 
-        if (status == TRIB_OK)
-                status = open_beside(&beside, path, err);
-        if (status == TRIB_OK) {
-                status = write_all(beside.fd, &rendered, path, err);
-                status = finish_beside(&beside, status, path, err);
-                if (status != TRIB_OK)
-                        remove_beside(&beside);
-                else if (!beside.is_direct)
-                        sync_folder(beside.target);
+        if (beside->is_direct)
+                return TRIB_OK;
+        errno = EIO;
+        if (TRIB__FAULT(SYSTEM, "report.rename") || rename(beside->path, beside->target) != 0)
+                return fail_errno(err, content->file->path, "replace");
+        content->is_open = false;
+        sync_folder(beside->target);
+        return TRIB_OK;
+}
+
+static trib_status write_contents(struct content *contents, size_t count, trib_error *err)
+{
+        trib_status status = TRIB_OK;
+
+        for (size_t i = 0; i < count && status == TRIB_OK; i++)
+                status = render(&contents[i], err);
+        for (size_t i = 0; i < count && status == TRIB_OK; i++)
+                status = put_beside(&contents[i], err);
+        for (size_t i = 0; i < count && status == TRIB_OK; i++)
+                status = move_to_place(&contents[i], err);
+        for (size_t i = 0; i < count; i++) {
+                if (contents[i].is_open)
+                        remove_beside(&contents[i].beside);
+                free(contents[i].held); /* of open_memstream */
         }
-        free(held); /* of open_memstream */
         return status;
+}
+
+trib_status trib__report_write_files(const struct trib__report_file *files, size_t count,
+                                     trib_error *err)
+{
+        struct content *contents = trib__calloc("report.files", count, sizeof(*contents));
+        trib_status     status;
+
+        if (contents == NULL)
+                return trib__fail(err, TRIB_OUT_OF_MEMORY, "report: no memory for its files");
+        for (size_t i = 0; i < count; i++)
+                contents[i].file = &files[i];
+        status = write_contents(contents, count, err);
+        trib__free(contents);
+        return status;
+}
+
+struct styled {
+        const struct trib__results      *results;
+        const struct trib__report_style *style;
+};
+
+static trib_status write_styled(void *context, FILE *stream, trib_error *err)
+{
+        const struct styled *styled = context;
+
+        return write_stream(styled->results, styled->style, stream, "the report", err);
 }
 
 trib_status trib__report_write_file(const struct trib__results *results,
                                     const struct trib__report_style *style, const char *path,
                                     trib_error *err)
 {
-        struct content content = { results, style, NULL, 0 };
+        struct styled            styled = { results, style };
+        struct trib__report_file file = { path, write_styled, &styled };
 
-        return write_file(&content, path, err);
-}
-
-static trib_status write_bytes(const struct content *content, FILE *stream, trib_error *err)
-{
-        errno = EIO;
-        if (TRIB__FAULT(SYSTEM, "report.flush") ||
-            fwrite(content->bytes, 1, content->size, stream) != content->size ||
-            fflush(stream) != 0)
-                return fail_errno(err, "the output", "write");
-        return TRIB_OK;
+        return trib__report_write_files(&file, 1, err);
 }
 
 trib_status trib__report_write_bytes(const char *path, FILE *stream, const void *bytes,
                                      size_t size, trib_error *err)
 {
-        struct content content = { NULL, NULL, bytes, size };
+        struct trib__report_file file = { path, NULL, NULL };
+        struct content           content = { .file = &file, .bytes = bytes, .size = size };
 
-        if (path == NULL)
-                return write_bytes(&content, stream, err);
-        return write_file(&content, path, err);
+        if (path != NULL)
+                return write_contents(&content, 1, err);
+        errno = EIO;
+        if (TRIB__FAULT(SYSTEM, "report.flush") ||
+            fwrite(bytes, 1, size, stream) != size || fflush(stream) != 0)
+                return fail_errno(err, "the output", "write");
+        return TRIB_OK;
 }
 
 trib_status trib__report_check_file(const char *path, trib_error *err)

@@ -17,7 +17,8 @@ typedef enum trib__report_format {
         TRIB__REPORT_TEXT,
         TRIB__REPORT_JSON,
         TRIB__REPORT_CSV,
-        TRIB__REPORT_MARKDOWN
+        TRIB__REPORT_MARKDOWN,
+        TRIB__REPORT_HTML /* without plots; see plot.h */
 } trib__report_format;
 
 struct trib__report_style {
@@ -25,10 +26,11 @@ struct trib__report_style {
         unsigned            columns; /* width of the terminal, for text; 0 or less than 80 = 80 */
 };
 
-/* What: "text", "json", "csv", "md". False for any other name. */
+/* What: "text", "json", "csv", "md", "html". False for any other name. */
 bool trib__report_format_parse(const char *name, trib__report_format *out);
 
-/* What: the format that a file name asks for by its end (".json", ".csv", ".md"), else text. */
+/* What: the format that a file name asks for by its end (".json", ".csv", ".md", ".html"), else
+ * text. */
 trib__report_format trib__report_format_of_file(const char *path);
 
 /* What: write results, concluded before, to a stream, and flush it.
@@ -44,6 +46,18 @@ TRIB_MUST_USE trib_status trib__report_write(const struct trib__results *results
 TRIB_MUST_USE trib_status trib__report_write_file(const struct trib__results *results,
                                                   const struct trib__report_style *style,
                                                   const char *path, trib_error *err);
+
+/* One of several files that belong together. */
+struct trib__report_file {
+        const char *path;
+        trib_status (*write)(void *context, FILE *stream, trib_error *err);
+        void       *context;
+};
+
+/* What: several files in the same way: all of them are written beside their places before the
+ * first is moved to its own, so that a disk that gets full leaves every old one as it was. */
+TRIB_MUST_USE trib_status trib__report_write_files(const struct trib__report_file *files,
+                                                   size_t count, trib_error *err);
 
 /* What: write `bytes` in the same way, for output that is not about results; to `stream` when the
  * path is NULL. */

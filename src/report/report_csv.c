@@ -89,6 +89,30 @@ static void print_sizes(FILE *stream, const struct trib__workload *workload)
         }
 }
 
+static bool has_load(const struct trib__results *results)
+{
+        for (size_t i = 0; i < results->sweep_count; i++)
+                if (results->sweeps[i]->load != NULL)
+                        return true;
+        return false;
+}
+
+/* Empty cells for a sweep that is a plain closed loop. */
+static void print_load(const struct trib__load *load, FILE *stream)
+{
+        if (load == NULL) {
+                (void)fputs(",,,,,,,", stream);
+                return;
+        }
+        print_cell(stream, load->arrivals);
+        print_number(stream, load->rate);
+        (void)fprintf(stream, ",%llu,%llu", (unsigned long long)load->intended,
+                      (unsigned long long)load->unfinished);
+        print_cell(stream, load->scenario);
+        print_number(stream, load->slo.kept_rate);
+        print_number(stream, load->slo.failed_rate);
+}
+
 static void print_sweep(const struct trib__results *results, size_t index, FILE *stream)
 {
         const struct trib__sweep *sweep = results->sweeps[index];
@@ -101,12 +125,51 @@ static void print_sweep(const struct trib__results *results, size_t index, FILE 
                 print_cell(stream, sweep->policy);
                 if (!is_short) {
                         (void)fprintf(stream, ",%zu,%s", index,
-                                      sweep->kind == TRIB__SWEEP_SIZES ? "sizes" : "threads");
+                                      trib__sweep_kind_name(sweep->kind));
                         print_cell(stream, sweep->workload.dtype);
                         print_cell(stream, sweep->workload.model);
                         print_cell(stream, sweep->workload.kind);
                 }
+                if (has_load(results))
+                        print_load(sweep->load, stream);
                 (void)fputc('\n', stream);
+        }
+}
+
+static void print_variant_row(FILE *stream, const char *option, const char *value,
+                              const struct trib__point *point)
+{
+        const struct trib__difference *difference = &point->difference;
+
+        (void)fputs("# ablation", stream);
+        print_cell(stream, option);
+        print_cell(stream, value);
+        (void)fprintf(stream, ",%u,%.10g,%.10g,%.10g", point->threads, point->ops_per_s,
+                      point->ops_per_s_ci95[0], point->ops_per_s_ci95[1]);
+        if (difference->is_present)
+                (void)fprintf(stream, ",%.6g,%.6g,%.6g,%d\n", difference->percent,
+                              difference->ci95[0], difference->ci95[1], difference->is_shown);
+        else
+                (void)fputs(",,,,\n", stream);
+}
+
+/* Comments to a reader of measurements: a variant is no sweep of the default. */
+static void print_ablations(const struct trib__results *results, FILE *stream)
+{
+        if (results->ablation_count > 0)
+                (void)fputs("# ablation,option,value,threads,ops_per_s,ops_per_s_ci95_low,"
+                            "ops_per_s_ci95_high,difference_percent,difference_ci95_low,"
+                            "difference_ci95_high,is_shown\n", stream);
+        for (size_t i = 0; i < results->ablation_count; i++) {
+                const struct trib__ablation *ablation = results->ablations[i];
+
+                for (size_t k = 0; k < ablation->variant_count; k++) {
+                        const struct trib__variant *variant = &ablation->variants[k];
+
+                        for (size_t p = 0; p < variant->sweep->point_count; p++)
+                                print_variant_row(stream, ablation->option, variant->value,
+                                                  &variant->sweep->points[p]);
+                }
         }
 }
 
@@ -125,9 +188,14 @@ trib_status trib__report_csv(const struct trib__results *results, FILE *stream, 
                                                   sizeof(text)), columns);
         else
                 (void)fprintf(stream,
-                              "in_features,out_features,batch,%s,sweep,kind,dtype,model,workload\n",
-                              columns);
+                              "in_features,out_features,batch,%s,sweep,kind,dtype,model,workload"
+                              "%s\n",
+                              columns,
+                              has_load(results) ? ",arrivals,rate,intended,unfinished,scenario,"
+                                                  "slo_rate,slo_failed_rate"
+                                                : "");
         for (size_t i = 0; i < results->sweep_count; i++)
                 print_sweep(results, i, stream);
+        print_ablations(results, stream);
         return TRIB_OK;
 }

@@ -83,6 +83,18 @@ static json_t *machine_of(struct writer *writer, const struct trib__machine *mac
         return object;
 }
 
+/* Each under its own name; what was not measured is null. */
+static void add_peaks(struct writer *writer, json_t *object, const struct trib__peaks *peaks)
+{
+#define ADD_PEAK(name) set(writer, object, #name, positive(peaks->name));
+        TRIB__PEAK_MEMBERS(ADD_PEAK)
+#undef ADD_PEAK
+        if (peaks->source[0] != '\0')
+                set(writer, object, "source", text(peaks->source));
+        if (strcmp(peaks->source, "cached") == 0)
+                set(writer, object, "age_s", number(peaks->age_s));
+}
+
 static json_t *device_of(struct writer *writer, const struct trib__device_facts *device)
 {
         json_t *object = json_object(), *peaks = json_object();
@@ -91,14 +103,37 @@ static json_t *device_of(struct writer *writer, const struct trib__device_facts 
         set(writer, object, "text", text(device->text));
         set(writer, object, "kernel_library", text(device->kernel_library));
         set(writer, object, "precision", text(device->precision));
+        if (device->host_cores > 0)
+                set(writer, object, "host_cores", whole(device->host_cores));
         set(writer, peaks, "flops_per_s_unit", positive(device->peaks.flops_per_s_unit));
         set(writer, peaks, "parallel_units", whole(device->peaks.parallel_units));
         set(writer, peaks, "flops_per_s", positive(device->peaks.flops_per_s));
         set(writer, peaks, "bytes_per_s", positive(device->peaks.bytes_per_s));
         set(writer, peaks, "cache_bytes", positive(device->peaks.cache_bytes));
         set(writer, peaks, "submissions_per_s", positive(device->peaks.submissions_per_s));
+        add_peaks(writer, peaks, &device->peaks);
         set(writer, object, "peaks", peaks);
         return object;
+}
+
+static void add_operators(struct writer *writer, json_t *object,
+                          const struct trib__workload *workload)
+{
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < workload->operator_count; i++) {
+                const struct trib__operator_cost *cost = &workload->operators[i];
+                json_t                           *value = json_object();
+
+                set(writer, value, "name", text(cost->name));
+                set(writer, value, "dtype", text(cost->dtype));
+                set(writer, value, "count", number(cost->count));
+                set(writer, value, "flops", number(cost->flops));
+                set(writer, value, "bytes", number(cost->bytes));
+                set(writer, value, "shared_bytes", number(cost->shared_bytes));
+                append(writer, array, value);
+        }
+        set(writer, object, "operators", array);
 }
 
 static json_t *workload_of(struct writer *writer, const struct trib__workload *workload)
@@ -120,6 +155,8 @@ static json_t *workload_of(struct writer *writer, const struct trib__workload *w
         set(writer, object, "submissions_per_op", positive(workload->submissions_per_op));
         if (workload->serial_steps > 0)
                 set(writer, object, "serial_steps", number(workload->serial_steps));
+        if (workload->operator_count > 0)
+                add_operators(writer, object, workload);
         return object;
 }
 
@@ -139,6 +176,29 @@ static void add_shares(struct writer *writer, json_t *object, const struct trib_
         for (size_t i = 0; i < point->share_count; i++)
                 set(writer, in_us, point->shares[i].name, number(point->shares[i].us));
         set(writer, object, "shares_us", in_us);
+}
+
+/* What a request takes of each unit, where something told it. */
+static void add_demands(struct writer *writer, json_t *object,
+                        const struct trib__demands_us *us)
+{
+        const struct {
+                const char *name;
+                double      us;
+        } parts[] = { { "cores", us->cores }, { "lock", us->lock },
+                      { "serial", us->serial }, { "copy", us->copy },
+                      { "submission", us->submission }, { "device", us->device } };
+        json_t *value = NULL;
+
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+                if (!(parts[i].us > 0))
+                        continue;
+                if (value == NULL)
+                        value = json_object();
+                set(writer, value, parts[i].name, number(parts[i].us));
+        }
+        if (value != NULL)
+                set(writer, object, "demands_us", value);
 }
 
 static json_t *point_of(struct writer *writer, const struct trib__point *point)
@@ -170,6 +230,7 @@ static json_t *point_of(struct writer *writer, const struct trib__point *point)
         set(writer, object, "requests", whole(point->requests));
         set(writer, object, "errors", whole(point->errors));
         add_shares(writer, object, point);
+        add_demands(writer, object, &point->demands_us);
         return object;
 }
 
@@ -220,11 +281,50 @@ static void add_predictions(struct writer *writer, json_t *object,
                 set(writer, value, "ops_per_s", number(prediction->ops_per_s));
                 set(writer, value, "ops_per_s_ci95",
                     prediction->ci95[1] > 0 ? pair(writer, prediction->ci95) : json_null());
+                set(writer, value, "by", text(prediction->by));
                 set(writer, value, "is_borne", json_boolean(prediction->is_borne));
                 set(writer, value, "why", text(prediction->why));
                 append(writer, array, value);
         }
         set(writer, object, "predictions", array);
+}
+
+static void add_resources(struct writer *writer, json_t *object,
+                          const struct trib__sweep *sweep)
+{
+        json_t *array = json_array(), *what_ifs = json_array();
+
+        for (unsigned i = 0; i < sweep->resource_count; i++) {
+                const struct trib__resource *resource = &sweep->resources[i];
+                json_t                      *value = json_object();
+
+                set(writer, value, "name", text(resource->name));
+                set(writer, value, "servers", number(resource->servers));
+                set(writer, value, "demand_us", number(resource->demand_us));
+                set(writer, value, "ceiling_ops_per_s", number(resource->ceiling_ops_per_s));
+                set(writer, value, "utilisation", number(resource->utilisation));
+                set(writer, value, "wait_us", number(resource->wait_us));
+                set(writer, value, "is_told", json_boolean(resource->is_told));
+                set(writer, value, "is_inferred", json_boolean(resource->is_inferred));
+                append(writer, array, value);
+        }
+        set(writer, object, "resources", array);
+        for (unsigned i = 0; i < sweep->what_if_count; i++) {
+                const struct trib__what_if *what_if = &sweep->what_ifs[i];
+                json_t                     *value = json_object();
+
+                set(writer, value, "cause", text(what_if->cause));
+                set(writer, value, "change", text(what_if->change));
+                set(writer, value, "threads", whole(what_if->threads));
+                set(writer, value, "ops_per_s", number(what_if->ops_per_s));
+                set(writer, value, "ops_per_s_ci95",
+                    what_if->ci95[1] > 0 ? pair(writer, what_if->ci95) : json_null());
+                set(writer, value, "gain", number(what_if->gain));
+                set(writer, value, "text", text(what_if->text));
+                append(writer, what_ifs, value);
+        }
+        set(writer, object, "what_ifs", what_ifs);
+        set(writer, object, "alone_us", positive(sweep->alone_us));
 }
 
 static void add_baseline(struct writer *writer, json_t *object,
@@ -251,6 +351,11 @@ static json_t *limit_of(struct writer *writer, const struct trib__limit *limit)
         object = json_object();
         set(writer, object, "ops_per_s", number(limit->ops_per_s));
         set(writer, object, "bound", text(limit->bound));
+        set(writer, object, "compute_us", positive(limit->compute_us));
+        set(writer, object, "memory_us", positive(limit->memory_us));
+        set(writer, object, "cache_us", positive(limit->cache_us));
+        set(writer, object, "submission_us", positive(limit->submission_us));
+        set(writer, object, "unit_us", positive(limit->unit_us));
         return object;
 }
 
@@ -261,8 +366,12 @@ static json_t *sweep_of(struct writer *writer, const struct trib__sweep *sweep)
 
         set(writer, object, "workload", workload_of(writer, &sweep->workload));
         set(writer, object, "policy", text(sweep->policy));
+        if (sweep->precision[0] != '\0')
+                set(writer, object, "precision", text(sweep->precision));
         set(writer, object, "kind",
-            text(sweep->kind == TRIB__SWEEP_SIZES ? "sizes" : "threads"));
+            text(trib__sweep_kind_name(sweep->kind)));
+        if (sweep->load != NULL)
+                set(writer, object, "load", trib__report_json_load(sweep->load));
         if (sweep->source[0] != '\0')
                 set(writer, object, "source", text(sweep->source));
         for (size_t i = 0; i < sweep->point_count; i++)
@@ -280,21 +389,120 @@ static json_t *sweep_of(struct writer *writer, const struct trib__sweep *sweep)
         set(writer, bottleneck, "primary", text(sweep->bottleneck.primary));
         set(writer, bottleneck, "evidence", text(sweep->bottleneck.evidence));
         set(writer, object, "bottleneck", bottleneck);
+        add_resources(writer, object, sweep);
         return object;
+}
+
+static json_t *difference_of(struct writer *writer, const struct trib__difference *difference)
+{
+        json_t *object;
+
+        if (!difference->is_present)
+                return json_null();
+        object = json_object();
+        set(writer, object, "percent", number(difference->percent));
+        set(writer, object, "percent_ci95", pair(writer, difference->ci95));
+        set(writer, object, "is_shown", json_boolean(difference->is_shown));
+        set(writer, object, "rounds", whole(difference->rounds));
+        return object;
+}
+
+static json_t *variant_of(struct writer *writer, const struct trib__variant *variant)
+{
+        json_t *object = json_object(), *points = json_array();
+
+        set(writer, object, "value", text(variant->value));
+        set(writer, object, "note", variant->note[0] != '\0' ? text(variant->note) : json_null());
+        set(writer, object, "workload", workload_of(writer, &variant->sweep->workload));
+        for (size_t i = 0; i < variant->sweep->point_count; i++) {
+                const struct trib__point *point = &variant->sweep->points[i];
+                json_t                   *value = point_of(writer, point);
+
+                set(writer, value, "difference", difference_of(writer, &point->difference));
+                append(writer, points, value);
+        }
+        set(writer, object, "points", points);
+        return object;
+}
+
+static json_t *ablation_of(struct writer *writer, const struct trib__ablation *ablation)
+{
+        json_t *object = json_object(), *variants = json_array();
+
+        set(writer, object, "option", text(ablation->option));
+        set(writer, object, "note",
+            ablation->note[0] != '\0' ? text(ablation->note) : json_null());
+        for (size_t i = 0; i < ablation->variant_count; i++)
+                append(writer, variants, variant_of(writer, &ablation->variants[i]));
+        set(writer, object, "variants", variants);
+        set(writer, object, "text", text(ablation->text));
+        return object;
+}
+
+static json_t *ablations_of(struct writer *writer, const struct trib__results *results)
+{
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < results->ablation_count; i++)
+                append(writer, array, ablation_of(writer, results->ablations[i]));
+        return array;
 }
 
 static json_t *advice_of(struct writer *writer, const struct trib__recommendation *advice,
                          const char *caution)
 {
         json_t *object = json_object();
+        bool    is_given = advice->threads > 0;
 
-        set(writer, object, "threads",
-            advice->threads > 0 ? whole(advice->threads) : json_null());
+        set(writer, object, "threads", is_given ? whole(advice->threads) : json_null());
         set(writer, object, "policy", text(advice->policy));
+        set(writer, object, "batch",
+            is_given && advice->batch > 0 ? json_integer(advice->batch) : json_null());
+        set(writer, object, "precision", text(advice->precision));
+        set(writer, object, "ops_per_s", positive(advice->ops_per_s));
+        set(writer, object, "ops_per_s_ci95",
+            advice->ops_per_s_ci95[1] > 0 ? pair(writer, advice->ops_per_s_ci95) : json_null());
+        set(writer, object, "p99_us", positive(advice->p99_us));
         set(writer, object, "why", text(advice->why));
+        set(writer, object, "cost", text(advice->cost));
         set(writer, object, "caution",
-            caution[0] != '\0' && advice->threads > 0 ? text(caution) : json_null());
+            caution[0] != '\0' && is_given ? text(caution) : json_null());
         return object;
+}
+
+static json_t *plan_of(struct writer *writer, const struct trib__plan_facts *plan)
+{
+        json_t *object = json_object(), *threads = json_array(), *batches = json_array();
+        json_t *precisions = json_array();
+
+        for (size_t i = 0; i < plan->thread_count; i++)
+                append(writer, threads, whole(plan->threads[i]));
+        for (size_t i = 0; i < plan->batch_count; i++)
+                append(writer, batches, json_integer(plan->batches[i]));
+        for (size_t i = 0; i < plan->precision_count; i++)
+                append(writer, precisions, text(plan->precisions[i]));
+        set(writer, object, "threads", threads);
+        set(writer, object, "batches", batches);
+        set(writer, object, "precisions", precisions);
+        set(writer, object, "windows", whole(plan->windows));
+        set(writer, object, "window_s", number(plan->window_s));
+        set(writer, object, "setup_s", number(plan->setup_s));
+        set(writer, object, "spent_s", number(plan->spent_s));
+        set(writer, object, "grid_s", number(plan->grid_s));
+        return object;
+}
+
+static void add_objective(struct writer *writer, json_t *root,
+                          const struct trib__objective *objective)
+{
+        json_t *object;
+
+        if (!(objective->us > 0))
+                return;
+        object = json_object();
+        set(writer, object, "quantile", number(objective->quantile));
+        set(writer, object, "us", number(objective->us));
+        set(writer, root, "objective", object);
 }
 
 static json_t *run_of(struct writer *writer, const struct trib__run_facts *run)
@@ -326,9 +534,16 @@ static json_t *root_of(struct writer *writer, const struct trib__results *result
         for (size_t i = 0; i < results->sweep_count; i++)
                 append(writer, sweeps, sweep_of(writer, results->sweeps[i]));
         set(writer, root, "sweeps", sweeps);
+        add_objective(writer, root, &results->objective);
+        if (results->plan.is_present)
+                set(writer, root, "plan", plan_of(writer, &results->plan));
+        if (results->ablation_count > 0)
+                set(writer, root, "ablations", ablations_of(writer, results));
         set(writer, advice, "latency", advice_of(writer, &results->latency, results->caution));
         set(writer, advice, "production",
             advice_of(writer, &results->production, results->caution));
+        if (results->objective.us > 0)
+                set(writer, advice, "slo", advice_of(writer, &results->slo, results->caution));
         set(writer, advice, "batch", advice_of(writer, &results->batch, results->caution));
         set(writer, root, "recommendations", advice);
         for (size_t i = 0; i < results->finding_count; i++) {

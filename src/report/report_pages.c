@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analysis/format.h"
+#include "report/report_peaks.h"
 #include "report/report_priv.h"
 
 /* From here on a terminal has room for the rarer latencies. */
@@ -21,7 +22,11 @@ static void print_head(const struct trib__results *results, const struct trib__s
         char                             buffer[700];
         struct trib__text                text = trib__text_of(buffer, sizeof(buffer));
 
-        (void)fprintf(sink->stream, sink->is_markdown ? "# %s\n\n" : "%s\n", results->tool);
+        if (sink->is_html)
+                trib__sink_item(sink, "tool", results->tool);
+        else
+                (void)fprintf(sink->stream, sink->is_markdown ? "# %s\n\n" : "%s\n",
+                              results->tool);
         if (device->name[0] != '\0') {
                 trib__text_add(&text, "%s", device->name);
                 if (device->text[0] != '\0')
@@ -31,6 +36,7 @@ static void print_head(const struct trib__results *results, const struct trib__s
                 if (device->precision[0] != '\0')
                         trib__text_add(&text, ", precision %s", device->precision);
                 trib__sink_item(sink, "device", buffer);
+                trib__report_peaks_short(&device->peaks, sink);
         }
         text = trib__text_of(buffer, sizeof(buffer));
         if (machine->cpu_model[0] != '\0')
@@ -85,15 +91,24 @@ static void print_answer(const struct trib__results *results, const struct trib_
         size_t warnings = findings_of(results, TRIB__SEVERITY_WARNING);
         char              buffer[400];
         struct trib__text text = trib__text_of(buffer, sizeof(buffer));
+        const struct trib__point *last;
+        bool                      is_named;
 
         if (sweep == NULL || results->latency.threads == 0)
                 return;
+        last = &sweep->points[sweep->point_count - 1];
         trib__text_add(&text, "use %s for latency, %u in production, %u for batch work",
                        trib__threads_text(results->latency.threads).text,
                        results->production.threads, results->batch.threads);
-        trib__text_add(&text, "; throughput stops rising at %s",
-                       trib__threads_text(sweep->saturation_threads).text);
-        if (strcmp(sweep->bottleneck.primary, "unknown") != 0)
+        is_named = strcmp(sweep->bottleneck.primary, "unknown") != 0
+                   && strcmp(sweep->bottleneck.primary, "none") != 0;
+        if (!is_named && sweep->saturation_threads == last->threads)
+                trib__text_add(&text, "; throughput still rises at %s, the most measured",
+                               trib__threads_text(last->threads).text);
+        else
+                trib__text_add(&text, "; throughput stops rising at %s",
+                               trib__threads_text(sweep->saturation_threads).text);
+        if (is_named)
                 trib__text_add(&text, " (limited by: %s)", sweep->bottleneck.primary);
         if (errors > 0)
                 trib__text_add(&text, "; %zu error%s", errors, errors == 1 ? "" : "s");
@@ -107,7 +122,7 @@ static void print_answer(const struct trib__results *results, const struct trib_
 
 /* Which of the columns that need not be there have numbers. */
 struct columns {
-        bool has_interval, has_limit, has_mean, has_p50, has_p99, has_tail, has_errors;
+        bool has_speedup, has_interval, has_limit, has_mean, has_p50, has_p99, has_tail, has_errors;
 };
 
 static struct columns columns_of(const struct trib__sweep *sweep, const struct trib__sink *sink)
@@ -115,6 +130,7 @@ static struct columns columns_of(const struct trib__sweep *sweep, const struct t
         struct columns columns = { 0 };
         bool           is_wide = sink->is_markdown || sink->columns >= WIDE;
 
+        columns.has_speedup = sweep->point_count > 1;
         for (size_t i = 0; i < sweep->point_count; i++) {
                 const struct trib__point *point = &sweep->points[i];
 
@@ -135,8 +151,10 @@ static void add_point_columns(struct trib__table *table, const struct columns *c
         trib__table_add_column(table, "ops/s", false);
         if (columns->has_interval)
                 trib__table_add_column(table, "+-95 %", false);
-        trib__table_add_column(table, "speedup", false);
-        trib__table_add_column(table, "effic.", false);
+        if (columns->has_speedup) {
+                trib__table_add_column(table, "speedup", false);
+                trib__table_add_column(table, "effic.", false);
+        }
         if (columns->has_limit)
                 trib__table_add_column(table, "of limit", false);
         if (columns->has_mean)
@@ -183,8 +201,10 @@ static void fill_row(char (*cell)[TRIB__CELL_BYTES], const struct trib__point *p
                 put(&cell, "%.1f %%", 100 * half / point->ops_per_s);
         else if (columns->has_interval)
                 put(&cell, "%s", "");
-        put(&cell, point->speedup > 0 ? "%.2fx" : "-", point->speedup);
-        put(&cell, point->speedup > 0 ? "%.0f %%" : "-", 100 * point->efficiency);
+        if (columns->has_speedup) {
+                put(&cell, point->speedup > 0 ? "%.2fx" : "-", point->speedup);
+                put(&cell, point->speedup > 0 ? "%.0f %%" : "-", 100 * point->efficiency);
+        }
         if (columns->has_limit)
                 put(&cell, "%.1f %%", point->percent_of_limit);
         if (columns->has_mean)
@@ -227,6 +247,8 @@ static void print_title(const struct trib__sweep *sweep, const char *text,
         struct trib__text title = trib__text_of(buffer, sizeof(buffer));
 
         trib__text_add(&title, "%s", text);
+        if (sweep->precision[0] != '\0')
+                trib__text_add(&title, ", precision %s", sweep->precision);
         if (sweep->policy[0] != '\0')
                 trib__text_add(&title, ", policy %s", sweep->policy);
         if (sweep->source[0] != '\0')
@@ -289,12 +311,25 @@ static void print_predictions(const struct trib__sweep *sweep, const struct trib
                 trib__sink_item(sink, "prediction", buffer);
 }
 
+/* What would move the ceiling, the bottleneck first; the rest where it gains anything. */
+static void print_what_ifs(const struct trib__sweep *sweep, const struct trib__sink *sink)
+{
+        char              buffer[TRIB__TEXT_BYTES];
+        struct trib__text text = trib__text_of(buffer, sizeof(buffer));
+
+        for (unsigned i = 0; i < sweep->what_if_count && i < 3; i++)
+                trib__text_add(&text, "%s%s", i == 0 ? "" : "; ", sweep->what_ifs[i].text);
+        if (sweep->what_if_count > 0)
+                trib__sink_item(sink, "what if", buffer);
+}
+
 static void print_conclusions(const struct trib__sweep *sweep, const struct trib__sink *sink)
 {
         char              buffer[TRIB__TEXT_BYTES + 64];
         struct trib__text text = trib__text_of(buffer, sizeof(buffer));
 
-        (void)fputc('\n', sink->stream);
+        if (!sink->is_html)
+                (void)fputc('\n', sink->stream);
         print_fit(sweep, sink);
         print_predictions(sweep, sink);
         if (sweep->saturation_threads > 0)
@@ -306,21 +341,36 @@ static void print_conclusions(const struct trib__sweep *sweep, const struct trib
                 trib__text_add(&text, " (the intervals allow %u to %u)", sweep->saturation_ci95[0],
                                sweep->saturation_ci95[1]);
         trib__sink_item(sink, "saturation", buffer);
-        if (sweep->limit.is_present) {
-                text = trib__text_of(buffer, sizeof(buffer));
-                trib__text_add(&text, "%s ops/s (%s)",
-                               trib__grouped(sweep->limit.ops_per_s).text, sweep->limit.bound);
-                trib__sink_item(sink, "limit", buffer);
-        }
+        trib__report_limit(sweep, sink);
         text = trib__text_of(buffer, sizeof(buffer));
         trib__text_add(&text, "%s: %s", sweep->bottleneck.primary, sweep->bottleneck.evidence);
         trib__sink_item(sink, "bottleneck", buffer);
+        print_what_ifs(sweep, sink);
+}
+
+/* Whether a part is anything, as printed, at any point. */
+static bool share_is_shown(const struct trib__sweep *sweep, size_t k)
+{
+        for (size_t i = 0; i < sweep->point_count; i++)
+                if (k < sweep->points[i].share_count
+                    && sweep->points[i].shares[k].fraction >= 0.0005)
+                        return true;
+        return false;
+}
+
+static bool are_all_shown(const struct trib__sweep *sweep, size_t count)
+{
+        for (size_t k = 0; k < count; k++)
+                if (!share_is_shown(sweep, k))
+                        return false;
+        return true;
 }
 
 /* The mean parts of a request's time at each point. */
-static trib_status print_shares(const struct trib__sweep *sweep, const struct trib__sink *sink,
-                                trib_error *err)
+static trib_status print_shares(const struct trib__results *results, size_t index,
+                                const struct trib__sink *sink, trib_error *err)
 {
+        const struct trib__sweep *sweep = results->sweeps[index];
         const struct trib__point *first = NULL;
         struct trib__table        table = { .columns = 0 };
         trib_status               status;
@@ -332,7 +382,8 @@ static trib_status print_shares(const struct trib__sweep *sweep, const struct tr
                 return TRIB_OK;
         trib__table_add_column(&table, "threads", false);
         for (size_t k = 0; k < first->share_count; k++)
-                trib__table_add_column(&table, first->shares[k].name, false);
+                if (share_is_shown(sweep, k))
+                        trib__table_add_column(&table, first->shares[k].name, false);
         status = trib__table_reserve(&table, sweep->point_count, err);
         for (size_t i = 0; i < sweep->point_count && status == TRIB_OK; i++) {
                 const struct trib__point *point = &sweep->points[i];
@@ -343,31 +394,43 @@ static trib_status print_shares(const struct trib__sweep *sweep, const struct tr
                 cell = trib__table_add_row(&table);
                 put(&cell, "%u", point->threads);
                 for (size_t k = 0; k < point->share_count; k++)
-                        put(&cell, "%.1f %%", 100 * point->shares[k].fraction);
+                        if (share_is_shown(sweep, k))
+                                put(&cell, "%.1f %%", 100 * point->shares[k].fraction);
         }
         if (status == TRIB_OK) {
-                (void)fprintf(sink->stream, "\n%sWhere each request's time goes, of the mean:\n\n",
-                              sink->is_markdown ? "" : "  ");
+                trib__sink_note(sink, are_all_shown(sweep, first->share_count)
+                                              ? "Where each request's time goes, of the mean:"
+                                              : "Where each request's time goes, of the mean "
+                                                "(parts below 0.05 % left out):");
+                trib__sink_figure(sink, TRIB__FIGURE_SHARES, index);
                 trib__table_print(&table, sink);
         }
         trib__table_release(&table);
         return status;
 }
 
-static trib_status print_sweep(const struct trib__sweep *sweep, const struct trib__sink *sink,
-                               trib_error *err)
+static trib_status print_sweep(const struct trib__results *results, size_t index,
+                               const struct trib__sink *sink, trib_error *err)
 {
+        const struct trib__sweep *sweep = results->sweeps[index];
         char        name[400];
         trib_status status;
 
         if (sweep->point_count == 0)
                 return TRIB_OK;
         print_title(sweep, trib__workload_text(&sweep->workload, name, sizeof(name)), sink);
+        trib__sink_figure(sink, TRIB__FIGURE_THROUGHPUT, index);
+        trib__sink_figure(sink, TRIB__FIGURE_LOAD, index);
         status = print_points(sweep, sink, err);
+        trib__sink_figure(sink, TRIB__FIGURE_LATENCY, index);
         if (status == TRIB_OK)
-                status = print_shares(sweep, sink, err);
-        if (status == TRIB_OK && sweep->point_count > 1)
+                status = print_shares(results, index, sink, err);
+        if (status == TRIB_OK && sweep->kind == TRIB__SWEEP_LOAD)
+                status = trib__report_load(sweep, sink, err);
+        else if (status == TRIB_OK && sweep->point_count > 1)
                 print_conclusions(sweep, sink);
+        else if (status == TRIB_OK)
+                trib__report_limit(sweep, sink);
         return status;
 }
 
@@ -428,7 +491,8 @@ static void fill_size_row(char (*cell)[TRIB__CELL_BYTES], const struct trib__swe
         char                      name[400];
         const struct trib__point *first = NULL, *last = NULL;
 
-        put(&cell, "%s", trib__workload_text(&sweep->workload, name, sizeof(name)));
+        put(&cell, "%s%s%s", trib__workload_text(&sweep->workload, name, sizeof(name)),
+            sweep->precision[0] != '\0' ? ", " : "", sweep->precision);
         for (size_t i = 0; i < run->count; i++) {
                 const struct trib__point *point = trib__sweep_find_point(sweep, run->threads[i]);
 
@@ -454,6 +518,7 @@ static trib_status print_sizes(const struct trib__results *results, const struct
         trib_status        status;
 
         print_title(results->sweeps[run->first], "Sizes, ops/s", sink);
+        trib__sink_figure(sink, TRIB__FIGURE_SIZES, run->first);
         trib__table_add_column(&table, "workload", true);
         for (size_t i = 0; i < run->count; i++)
                 trib__table_add_column(&table, trib__threads_text(run->threads[i]).text, false);
@@ -483,33 +548,83 @@ static bool has_short_sweep(const struct trib__results *results)
         return false;
 }
 
+/* "2 threads, batch 32, precision high, direct: 18,587 ops/s, p99 1.2 ms: why. Cost: ...". Where
+ * batches differ, with samples/s, which are what can be compared. */
+static void print_recommendation(const struct trib__sink *sink, const char *name,
+                                 const struct trib__recommendation *advice, bool has_samples)
+{
+        char              buffer[2 * TRIB__TEXT_BYTES];
+        struct trib__text text = trib__text_of(buffer, sizeof(buffer));
+
+        if (advice->threads > 0) {
+                trib__text_add(&text, "%s", trib__threads_text(advice->threads).text);
+                if (advice->batch > 0)
+                        trib__text_add(&text, ", batch %lld", (long long)advice->batch);
+                if (advice->precision[0] != '\0')
+                        trib__text_add(&text, ", precision %s", advice->precision);
+                if (advice->policy[0] != '\0')
+                        trib__text_add(&text, ", %s", advice->policy);
+                if (advice->ops_per_s > 0)
+                        trib__text_add(&text, ": %s ops/s",
+                                       trib__grouped(advice->ops_per_s).text);
+                if (advice->ops_per_s > 0 && has_samples && advice->batch > 0)
+                        trib__text_add(&text, " (%s samples/s)",
+                                       trib__grouped(advice->ops_per_s
+                                                     * (double)advice->batch).text);
+                if (advice->p99_us > 0)
+                        trib__text_add(&text, ", p99 %s", trib__duration_us(advice->p99_us).text);
+                trib__text_add(&text, ": ");
+        }
+        trib__text_add(&text, "%s", advice->why);
+        if (advice->cost[0] != '\0')
+                trib__text_add(&text, "; costs: %s", advice->cost);
+        trib__sink_item(sink, name, buffer);
+}
+
+static void print_plan(const struct trib__plan_facts *plan, const struct trib__sink *sink)
+{
+        char              buffer[200];
+        struct trib__text text = trib__text_of(buffer, sizeof(buffer));
+        size_t            settings;
+
+        if (!plan->is_present)
+                return;
+        settings = plan->thread_count * plan->batch_count * plan->precision_count;
+        if (plan->spent_s < plan->grid_s)
+                trib__text_add(&text, "found by measuring %.1f s of the %.1f s that all %zu "
+                                      "settings take", plan->spent_s, plan->grid_s, settings);
+        else
+                trib__text_add(&text, "found by measuring all %zu settings, in %.1f s", settings,
+                               plan->spent_s);
+        trib__sink_item(sink, "plan", buffer);
+}
+
 static void print_advice(const struct trib__results *results, const struct trib__sink *sink)
 {
-        static const char *const names[] = { "latency", "production", "batch" };
         const struct trib__recommendation *const all[] = { &results->latency,
                                                            &results->production,
                                                            &results->batch };
-        char buffer[TRIB__TEXT_BYTES + 64];
+        bool has_samples = all[0]->batch != all[1]->batch || all[1]->batch != all[2]->batch
+                           || (results->slo.threads > 0 && results->slo.batch != all[0]->batch);
 
         if (all[0]->threads == 0 && all[1]->threads == 0 && all[2]->threads == 0) {
                 if (has_short_sweep(results)) {
-                        trib__sink_heading(sink, "Advice");
+                        if (!sink->is_html)
+                                trib__sink_heading(sink, "Advice");
                         trib__sink_item(sink, "none",
                                         "a curve needs 3 thread counts or more, such as "
                                         "--threads 1,2,4,8");
                 }
                 return;
         }
-        trib__sink_heading(sink, "Advice");
-        for (size_t i = 0; i < 3; i++) {
-                struct trib__text text = trib__text_of(buffer, sizeof(buffer));
-
-                if (all[i]->threads > 0)
-                        trib__text_add(&text, "%s%s%s: ", trib__threads_text(all[i]->threads).text,
-                                       all[i]->policy[0] != '\0' ? ", " : "", all[i]->policy);
-                trib__text_add(&text, "%s", all[i]->why);
-                trib__sink_item(sink, names[i], buffer);
-        }
+        if (!sink->is_html)
+                trib__sink_heading(sink, "Advice");
+        print_recommendation(sink, "latency", all[0], has_samples);
+        print_recommendation(sink, "production", all[1], has_samples);
+        print_recommendation(sink, "batch", all[2], has_samples);
+        if (results->slo.why[0] != '\0')
+                print_recommendation(sink, "slo", &results->slo, has_samples);
+        print_plan(&results->plan, sink);
         if (results->caution[0] != '\0')
                 trib__sink_item(sink, "caution", results->caution);
 }
@@ -537,9 +652,54 @@ static void print_findings(const struct trib__results *results, const struct tri
         print_findings_of(results, TRIB__SEVERITY_ERROR, sink);
         print_findings_of(results, TRIB__SEVERITY_WARNING, sink);
         print_findings_of(results, TRIB__SEVERITY_INFO, sink);
-        if (results->finding_count == 0)
+        if (results->finding_count == 0 && sink->is_html)
+                trib__sink_item(sink, "none", "the numbers agree with each other");
+        else if (results->finding_count == 0)
                 (void)fprintf(sink->stream, "%snone: the numbers agree with each other\n",
                               sink->is_markdown ? "" : "  ");
+}
+
+/* In short, where nothing can be advised: the points of sweeps that are one point each. */
+static void print_measured(const struct trib__results *results, const struct trib__sink *sink)
+{
+        for (size_t i = 0; i < results->sweep_count && i < 8; i++) {
+                const struct trib__sweep *sweep = results->sweeps[i];
+                const struct trib__point *point = &sweep->points[0];
+                char                      buffer[TRIB__TEXT_BYTES], name[400];
+                struct trib__text         text = trib__text_of(buffer, sizeof(buffer));
+
+                if (sweep->point_count != 1 || sweep->kind == TRIB__SWEEP_SIZES)
+                        continue;
+                trib__text_add(&text, "%s: %s ops/s at %s",
+                               trib__workload_text(&sweep->workload, name, sizeof(name)),
+                               trib__grouped(point->ops_per_s).text,
+                               trib__threads_text(point->threads).text);
+                if (point->latency_us.p50 > 0)
+                        trib__text_add(&text, ", median latency %s",
+                                       trib__duration_us(point->latency_us.p50).text);
+                if (point->latency_us.p99 > 0)
+                        trib__text_add(&text, ", p99 %s",
+                                       trib__duration_us(point->latency_us.p99).text);
+                trib__sink_item(sink, "measured", buffer);
+        }
+}
+
+void trib__report_summary(const struct trib__results *results, const struct trib__sink *sink)
+{
+        const struct trib__sweep *sweep = trib__results_advised_sweep(results);
+        char                      buffer[TRIB__TEXT_BYTES + 64];
+        struct trib__text         text = trib__text_of(buffer, sizeof(buffer));
+
+        print_answer(results, sink);
+        print_measured(results, sink);
+        if (sweep != NULL && sweep->point_count > 1) {
+                trib__text_add(&text, "%s: %s", sweep->bottleneck.primary,
+                               sweep->bottleneck.evidence);
+                trib__sink_item(sink, "bottleneck", buffer);
+        }
+        if (sweep != NULL && sweep->what_if_count > 0)
+                trib__sink_item(sink, "what if", sweep->what_ifs[0].text);
+        print_advice(results, sink);
 }
 
 trib_status trib__report_pages(const struct trib__results *results, const struct trib__sink *sink,
@@ -548,21 +708,31 @@ trib_status trib__report_pages(const struct trib__results *results, const struct
         trib_status status = TRIB_OK;
         size_t      at = 0;
 
-        print_head(results, sink);
-        print_run(&results->run, sink);
-        print_answer(results, sink);
+        if (!sink->is_html) {
+                print_head(results, sink);
+                print_run(&results->run, sink);
+                print_answer(results, sink);
+        }
         while (at < results->sweep_count && status == TRIB_OK) {
                 struct run run = run_from(results, at);
 
                 if (run.is_table)
                         status = print_sizes(results, &run, sink, err);
                 else
-                        status = print_sweep(results->sweeps[at], sink, err);
+                        status = print_sweep(results, at, sink, err);
                 at = run.is_table ? run.end : at + 1;
         }
+        if (status == TRIB_OK)
+                status = trib__report_ablations(results, sink, err);
         if (status != TRIB_OK)
                 return status;
-        print_advice(results, sink);
+        if (!sink->is_html)
+                print_advice(results, sink);
         print_findings(results, sink);
+        if (sink->is_html) {
+                trib__sink_heading(sink, "How it was measured");
+                print_head(results, sink);
+                print_run(&results->run, sink);
+        }
         return TRIB_OK;
 }

@@ -29,11 +29,21 @@ static struct trib__results *full_results(void)
         results->run = (struct trib__run_facts){ true, UINT64_MAX - 3, 5, 0.25, 4, 123.5 };
         results->device.peaks.flops_per_s_unit = 1.5e11;
         results->device.peaks.parallel_units = 8;
+        results->device.peaks.flops_f32 = 1.2e12;
+        results->device.peaks.unit_bytes_per_s = 1e12 / 3;
+        results->device.peaks.wake_us = 20.5;
+        strcpy(results->device.peaks.source, "cached");
+        results->device.peaks.age_s = 7200;
+        results->device.host_cores = 6;
         sweep = MEASURED_SWEEP(results, TRIB__SWEEP_THREADS,
                                { { 1, 0 }, { 2, 0 }, { 4, 0 }, { 8, 0 } });
         strcpy(sweep->policy, "direct");
         sweep->workload.flops_per_op = 2.0 * 2048 * 1024 * 32;
         strcpy(sweep->workload.dtype, "f32");
+        sweep->workload.operators[0] = (struct trib__operator_cost){
+                "linear", "f32", 1, 2.0 * 2048 * 1024 * 32, 8785920, 8392704 };
+        sweep->workload.operators[1] = (struct trib__operator_cost){ "add", "f32", 2, 3, 4, 0 };
+        sweep->workload.operator_count = 2;
         sweep->baseline = (struct trib__baseline){ true, 1000, { 990, 1010 }, 1001, { 9e2, 2e3 } };
         for (size_t i = 0; i < sweep->point_count; i++) {
                 struct trib__point *point = &sweep->points[i];
@@ -43,6 +53,7 @@ static struct trib__results *full_results(void)
                 point->latency_us = (struct trib__latency_us){ 1e6 * n / x, 990.1, 1100,
                                                                1500, 2000.25, 1e5 };
                 point->requests = 123456789;
+                point->demands_us = (struct trib__demands_us){ 900.5, 0.25, 1.5, 2.5, 3, 900 };
                 for (size_t k = 0; k < 3; k++)
                         assert_int_equal(trib__point_add_share(point, parts[k],
                                                                k == 1 ? 0 : 5e5 * n / x, NULL),
@@ -101,8 +112,21 @@ static void json_has_the_keys_of_the_contract(void **state)
                     "batch", "dtype");
         ASSERT_KEYS(json_object_get(sweep, "fit"), "lambda", "sigma", "kappa", "peak_threads",
                     "r2", "ci95");
-        ASSERT_KEYS(json_object_get(sweep, "limit"), "ops_per_s", "bound");
+        ASSERT_KEYS(json_object_get(sweep, "limit"), "ops_per_s", "bound", "compute_us",
+                    "unit_us");
+        ASSERT_KEYS(json_array_get(json_object_get(json_object_get(sweep, "workload"),
+                                                   "operators"), 0),
+                    "name", "dtype", "count", "flops", "bytes", "shared_bytes");
+        ASSERT_KEYS(json_object_get(json_object_get(root, "device"), "peaks"), "flops_f32",
+                    "unit_bytes_per_s", "wake_us", "source", "age_s");
         ASSERT_KEYS(json_object_get(sweep, "bottleneck"), "primary", "evidence");
+        ASSERT_KEYS(sweep, "resources", "what_ifs", "predictions", "alone_us");
+        ASSERT_KEYS(json_array_get(json_object_get(sweep, "resources"), 0), "name", "servers",
+                    "demand_us", "ceiling_ops_per_s", "utilisation", "wait_us");
+        ASSERT_KEYS(json_array_get(json_object_get(sweep, "what_ifs"), 0), "cause", "change",
+                    "threads", "ops_per_s", "ops_per_s_ci95", "gain", "text");
+        ASSERT_KEYS(json_array_get(json_object_get(sweep, "predictions"), 0), "threads",
+                    "ops_per_s", "ops_per_s_ci95", "is_borne", "by");
         point = json_array_get(json_object_get(sweep, "points"), 3);
         ASSERT_KEYS(point, "threads", "ops_per_s", "ops_per_s_ci95", "speedup", "efficiency",
                     "latency_us", "requests", "errors", "shares");
