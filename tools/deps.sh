@@ -32,6 +32,13 @@ cmd:clang         clang             second compiler: warnings and lock analysis
 LIST
 }
 
+# Not asked for by any target: 187 MB more to download. With it the report's page is tested.
+group_browser() {
+        cat <<'LIST'
+cmd:chromium      chromium          shows the report's page to its test
+LIST
+}
+
 group_bench() {
         cat <<'LIST'
 cmd:python3       python3            runs the comparison

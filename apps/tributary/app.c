@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "analysis/read.h"
@@ -197,6 +196,21 @@ void trib_app_unexpected(struct trib_app_args *args)
                 trib_app_misuse(args, "did not expect '%.60s'", args->operand);
 }
 
+static void take_plot(struct trib_app_args *args, struct trib_app_common *common)
+{
+        static const char *const names[] = { "auto", "always", "never" };
+        const char              *value = trib_app_value(args);
+
+        for (int i = 0; value != NULL && i < 3; i++) {
+                if (strcmp(value, names[i]) != 0)
+                        continue;
+                common->plot = (enum trib_app_plot)i;
+                return;
+        }
+        if (value != NULL)
+                trib_app_misuse(args, "--plot: '%.40s' is not auto, always or never", value);
+}
+
 bool trib_app_take_common(struct trib_app_args *args, struct trib_app_common *common)
 {
         const char *value;
@@ -209,9 +223,12 @@ bool trib_app_take_common(struct trib_app_args *args, struct trib_app_common *co
                 common->device = trib_app_value(args);
         } else if (trib_app_is(args, "--out") || trib_app_is(args, "-o")) {
                 common->out = trib_app_value(args);
+        } else if (trib_app_is(args, "--plot")) {
+                take_plot(args, common);
         } else if (trib_app_is(args, "--format")) {
                 value = trib_app_value(args);
-                if (value != NULL && !trib__report_format_parse(value, &common->format))
+                if (value != NULL && (!trib__report_format_parse(value, &common->format)
+                                      || common->format == TRIB__REPORT_HTML))
                         trib_app_misuse(args, "--format: '%.40s' is not text, json, csv or md",
                                         value);
                 common->has_format = true;
@@ -234,44 +251,5 @@ int trib_app_print_help(const char *text)
                 (void)fprintf(stderr, "tributary: cannot write to standard output\n");
                 return TRIB_EXIT_FAILED;
         }
-        return TRIB_EXIT_DONE;
-}
-
-int trib_app_check_out(const char *command, const struct trib_app_common *common)
-{
-        trib_error err = TRIB_ERROR_INIT;
-
-        if (common->out == NULL || trib__report_check_file(common->out, &err) == TRIB_OK)
-                return TRIB_EXIT_DONE;
-        return trib_app_fail(command, &err);
-}
-
-/* The width of the terminal that standard output is, or 0. */
-static unsigned terminal_columns(void)
-{
-        struct winsize size;
-
-        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
-                return 0;
-        return size.ws_col;
-}
-
-int trib_app_emit(const char *command, const struct trib_app_common *common,
-                  const struct trib__results *results)
-{
-        struct trib__report_style style = { common->format, terminal_columns() };
-        trib_error                err = TRIB_ERROR_INIT;
-
-        if (common->out != NULL) {
-                if (!common->has_format)
-                        style.format = trib__report_format_of_file(common->out);
-                if (trib__report_write_file(results, &style, common->out, &err) != TRIB_OK)
-                        return trib_app_fail(command, &err);
-                if (common->is_quiet)
-                        return TRIB_EXIT_DONE;
-                style.format = TRIB__REPORT_TEXT;
-        }
-        if (trib__report_write(results, &style, stdout, &err) != TRIB_OK)
-                return trib_app_fail(command, &err);
         return TRIB_EXIT_DONE;
 }

@@ -96,17 +96,22 @@ void trib_app_unexpected(struct trib_app_args *args);
 TRIB_PRINTF(2, 3)
 void trib_app_misuse(struct trib_app_args *args, const char *format, ...);
 
+/* Plots in the text: where standard output is a terminal that is wide enough, or as asked for. */
+enum trib_app_plot { TRIB_APP_PLOT_AUTO, TRIB_APP_PLOT_ALWAYS, TRIB_APP_PLOT_NEVER };
+
 /* What every subcommand understands. */
 struct trib_app_common {
         const char         *device;    /* --device NAME; NULL = not given */
-        const char         *out;       /* --out FILE; NULL = standard output */
+        const char         *out;       /* --out FILE or FOLDER; NULL = standard output */
         trib__report_format format;    /* --format */
         bool                has_format;
         bool                is_quiet;  /* --quiet: no progress, no text beside --out */
         bool                is_help;   /* --help, -h */
+        enum trib_app_plot  plot;      /* --plot */
 };
 
-#define TRIB_APP_COMMON_INIT { NULL, NULL, TRIB__REPORT_TEXT, false, false, false }
+#define TRIB_APP_COMMON_INIT \
+        { NULL, NULL, TRIB__REPORT_TEXT, false, false, false, TRIB_APP_PLOT_AUTO }
 
 /* Whether the current argument was one of them; it is taken then. */
 bool trib_app_take_common(struct trib_app_args *args, struct trib_app_common *common);
@@ -121,9 +126,19 @@ int trib_app_print_help(const char *text);
  * TRIB_EXIT_FAILED. */
 int trib_app_check_out(const char *command, const struct trib_app_common *common);
 
+/* The same of one more file; NULL: there is none. */
+int trib_app_check_file(const char *command, const char *path);
+
+/* For results that have no page and no folder: misuse if --out asks for one. */
+void trib_app_need_plain_out(struct trib_app_args *args, const struct trib_app_common *common);
+
+/* "wrote PATH", or "wrote WHAT to PATH", on standard error. */
+void trib_app_say_written(const char *what, const char *path);
+
 /* Write concluded results as asked for: with --out to that file, in --format or else what the
- * file's name says, and as text to standard output unless --quiet; without --out to standard
- * output in --format. Returns the exit status. */
+ * file's name says, or to that folder, and as text to standard output unless --quiet; without --out
+ * to standard output in --format. Says what was written on standard error, unless --quiet. Returns
+ * the exit status. output.c has it, and trib_app_check_out. */
 int trib_app_emit(const char *command, const struct trib_app_common *common,
                   const struct trib__results *results);
 

@@ -5,6 +5,7 @@
 
 #include "analysis/read.h"
 #include "app.h"
+#include "report/report_compare.h"
 
 #define FILES_MAX 64
 
@@ -25,18 +26,23 @@ static const char help_text[] =
         "\n"
         "  --workload INxOUTxBATCH  what thread sweeps measured, instead of a comment\n"
         "  --cores N                logical cores of the machine that was measured\n"
+        "  --compare BEFORE         what became slower or faster since then, point by\n"
+        "                           point, with 95 % intervals\n"
+        "  --fail-on-regression     with --compare: exit status 1 if a point is slower\n"
         "  --format text|json|csv|md\n"
-        "  --out FILE               write there (format by its name, unless --format)\n"
+        "  --out FILE, --out FOLDER/   write there; a folder gets all formats and a page\n"
+        "  --plot auto|always|never plots in the text (auto: on a wide terminal)\n"
         "  --quiet                  with --out: print nothing\n"
         "\n"
-        "example: tributary advise examples/data/ceiling-threads.csv \\\n"
-        "                          examples/data/ceiling-sizes.csv\n";
+        "example: tributary advise examples/data/ceiling-threads.csv\n";
 
 struct settings {
         struct trib_app_common common;
         struct trib__workload  workload;
         bool                   has_workload;
         unsigned               cores; /* 0 = not given */
+        const char            *before; /* --compare; NULL = not given */
+        bool                   fails_on_regression;
         const char            *files[FILES_MAX];
         size_t                 file_count;
 };
@@ -60,6 +66,10 @@ static void take_arguments(struct trib_app_args *args, struct settings *settings
                 else if (trib_app_is(args, "--cores"))
                         (void)trib_app_take_unsigned(args, 1, TRIB__THREADS_MAX,
                                                      &settings->cores);
+                else if (trib_app_is(args, "--compare"))
+                        settings->before = trib_app_value(args);
+                else if (trib_app_is(args, "--fail-on-regression"))
+                        settings->fails_on_regression = true;
                 else if (!trib_app_take_common(args, &settings->common))
                         trib_app_unexpected(args);
         }
@@ -67,25 +77,83 @@ static void take_arguments(struct trib_app_args *args, struct settings *settings
                 return;
         if (settings->common.device != NULL)
                 trib_app_misuse(args, "--device: nothing is measured here, the files say it");
+        else if (settings->file_count == 0 && settings->before != NULL)
+                trib_app_misuse(args, "--compare: a second file is missing, the run after");
         else if (settings->file_count == 0)
                 trib_app_misuse(args, "a file of measurements is missing");
+        else if (settings->fails_on_regression && settings->before == NULL)
+                trib_app_misuse(args, "--fail-on-regression needs --compare");
+        else if (settings->before != NULL)
+                trib_app_need_plain_out(args, &settings->common);
+}
+
+/* Read some files and conclude. */
+static trib_status read_all(const struct settings *settings, const char *const *files,
+                            size_t count, struct trib__results *results, trib_error *err)
+{
+        const struct trib__workload *workload =
+                settings->has_workload ? &settings->workload : NULL;
+        trib_status status = TRIB_OK;
+
+        for (size_t i = 0; i < count && status == TRIB_OK; i++)
+                status = trib__read_file(files[i], workload, results, err);
+        if (settings->cores > 0)
+                results->machine.logical_cores = settings->cores;
+        if (status == TRIB_OK)
+                status = trib__results_conclude(results, err);
+        return status;
+}
+
+static trib_status write_comparison(const struct settings *settings,
+                                    const struct trib__comparison *comparison, trib_error *err)
+{
+        const struct trib_app_common *common = &settings->common;
+        struct trib__report_style     style = { .format = common->format };
+        trib_status                   status = TRIB_OK;
+
+        if (common->out != NULL) {
+                if (!common->has_format)
+                        style.format = trib__report_format_of_file(common->out);
+                status = trib__report_comparison(comparison, &style, common->out, stdout, err);
+                style.format = TRIB__REPORT_TEXT;
+        }
+        if (status == TRIB_OK && (common->out == NULL || !common->is_quiet))
+                status = trib__report_comparison(comparison, &style, NULL, stdout, err);
+        return status;
+}
+
+/* The files against the one of --compare. */
+static int compare(const struct settings *settings, const struct trib__results *after)
+{
+        struct trib__comparison comparison = { .count = 0 };
+        struct trib__results   *before;
+        trib_error              err = TRIB_ERROR_INIT;
+        int                     exit_status = TRIB_EXIT_DONE;
+        trib_status             status = trib__results_create(&before, &err);
+
+        if (status == TRIB_OK)
+                status = read_all(settings, &settings->before, 1, before, &err);
+        if (status == TRIB_OK)
+                status = trib__compare(before, after, &comparison, &err);
+        if (status == TRIB_OK)
+                status = write_comparison(settings, &comparison, &err);
+        if (status != TRIB_OK)
+                exit_status = trib_app_fail("advise", &err);
+        else if (settings->fails_on_regression && comparison.regressions > 0)
+                exit_status = TRIB_EXIT_FAILED;
+        trib__comparison_release(&comparison);
+        trib__results_destroy(before);
+        return exit_status;
 }
 
 static int advise(const struct settings *settings, struct trib__results *results)
 {
-        const struct trib__workload *workload =
-                settings->has_workload ? &settings->workload : NULL;
-        trib_error  err = TRIB_ERROR_INIT;
-        trib_status status = TRIB_OK;
+        trib_error err = TRIB_ERROR_INIT;
 
-        for (size_t i = 0; i < settings->file_count && status == TRIB_OK; i++)
-                status = trib__read_file(settings->files[i], workload, results, &err);
-        if (settings->cores > 0)
-                results->machine.logical_cores = settings->cores;
-        if (status == TRIB_OK)
-                status = trib__results_conclude(results, &err);
-        if (status != TRIB_OK)
+        if (read_all(settings, settings->files, settings->file_count, results, &err) != TRIB_OK)
                 return trib_app_fail("advise", &err);
+        if (settings->before != NULL)
+                return compare(settings, results);
         return trib_app_emit("advise", &settings->common, results);
 }
 

@@ -8,9 +8,6 @@
 /* Fill in what the system tells; the rest stays empty or 0. */
 void trib_host_describe(struct trib__machine *machine);
 
-/* Bytes of the last-level cache; 0 = not known. */
-double trib_host_cache_bytes(void);
-
 /* Nanoseconds since this process was started; 0 = not known. Exact to about 10 ms. */
 uint64_t trib_host_process_age(void);
 

@@ -95,40 +95,6 @@ void trib_host_describe(struct trib__machine *machine)
         machine->memory_bytes = trib__memory_bytes();
 }
 
-/* One file of the kernel's about a cache of a core, as a number; 0 if it is not there. A size ends
- * in K; a list of cores begins with the first of them. */
-static unsigned long read_cache_fact(unsigned core, const char *fact)
-{
-        char          path[128];
-        unsigned long number = 0;
-        FILE         *file;
-
-        (void)snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/cache/index3/%s", core,
-                       fact);
-        file = fopen(path, "re");
-        if (file == NULL)
-                return 0;
-        if (fscanf(file, "%lu", &number) != 1)
-                number = 0;
-        (void)fclose(file);
-        return number;
-}
-
-/* The third-level caches of all cores: each counts at the first of the cores that share it. The C
- * library's own figure can be that of the whole host under a virtual machine. */
-double trib_host_cache_bytes(void)
-{
-        double bytes = 0;
-        long   cores = sysconf(_SC_NPROCESSORS_CONF);
-
-        for (unsigned core = 0; core < (unsigned)(cores > 0 ? cores : 0); core++)
-                if (read_cache_fact(core, "shared_cpu_list") == core)
-                        bytes += (double)read_cache_fact(core, "size") * 1024;
-        if (bytes <= 0)
-                bytes = (double)sysconf(_SC_LEVEL3_CACHE_SIZE);
-        return bytes > 0 ? bytes : 0;
-}
-
 /* Field 22 of /proc/self/stat: ticks from boot to our start. The fields are counted from behind
  * the name, which may hold anything. */
 static bool read_start_ticks(unsigned long long *ticks)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c: the command `tributary`: finds the subcommand and hands over. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,6 +43,8 @@ int main(int argc, char **argv)
 {
         char text[64];
 
+        /* A file that may get no larger (ulimit -f) is then an error as a full disk is. */
+        (void)signal(SIGXFSZ, SIG_IGN);
         if (argc < 2) {
                 (void)fprintf(stderr, "tributary: a command is missing; see 'tributary --help'\n");
                 return TRIB_EXIT_USAGE;

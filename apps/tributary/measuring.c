@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "host_facts.h"
 #include "interrupt.h"
+#include "tracing.h"
 
 #define DEVICE_DEFAULT "cpu:0"
 #define SECONDS_MAX 3600.0
@@ -111,6 +112,10 @@ bool trib_measure_take(struct trib_app_args *args, struct trib_measure_options *
                 take_seed(args, &options->seed);
         } else if (trib_app_is(args, "--quick")) {
                 options->is_quick = true;
+        } else if (trib_app_is(args, "--trace")) {
+                options->trace = trib_app_value(args);
+        } else if (trib_app_is(args, "--fresh-peaks")) {
+                options->is_fresh_peaks = true;
         } else {
                 return trib_app_take_common(args, &options->common);
         }
@@ -132,6 +137,8 @@ bool trib_measure_is_ready(struct trib_app_args *args, struct trib_measure_optio
         if (options->is_quick && !options->has_seconds)
                 options->seconds = quick_seconds;
         *exit_status = trib_app_check_out(args->command, &options->common);
+        if (*exit_status == TRIB_EXIT_DONE)
+                *exit_status = trib_app_check_file(args->command, options->trace);
         if (*exit_status != TRIB_EXIT_DONE)
                 return false;
         trib_interrupt_catch();
@@ -188,20 +195,31 @@ static trib_status check_memory(const struct trib_measuring *measuring,
         return TRIB_OK;
 }
 
-static trib_status open_device(struct trib_measuring *measuring, trib_error *err)
+const char *trib_measuring_device_name(const struct trib_measure_options *options)
 {
-        const struct trib_measure_options *options = measuring->options;
-        struct trib__device_facts         *facts = &measuring->results->device;
+        return options->common.device != NULL ? options->common.device : DEVICE_DEFAULT;
+}
+
+trib_device_options trib_measuring_device_options(const struct trib_measure_options *options)
+{
         trib_device_options device_options = TRIB_DEVICE_OPTIONS_INIT;
-        trib_device_info    info;
-        trib_status         status;
 
         device_options.max_streams = options->streams;
         device_options.stream_policy = options->stream_policy;
         device_options.stream_timeout_ns = STREAM_TIMEOUT_NS;
-        status = trib_device_open(options->common.device != NULL ? options->common.device
-                                                                 : DEVICE_DEFAULT,
-                                  &device_options, &measuring->device, err);
+        return device_options;
+}
+
+static trib_status open_device(struct trib_measuring *measuring, trib_error *err)
+{
+        const struct trib_measure_options *options = measuring->options;
+        struct trib__device_facts         *facts = &measuring->results->device;
+        trib_device_options device_options = trib_measuring_device_options(options);
+        trib_device_info    info;
+        trib_status         status;
+
+        status = trib_device_open(trib_measuring_device_name(options), &device_options,
+                                  &measuring->device, err);
         if (status == TRIB_OK)
                 status = trib_device_get_info(measuring->device, &info, err);
         if (status != TRIB_OK)
@@ -216,6 +234,7 @@ static trib_status open_device(struct trib_measuring *measuring, trib_error *err
         (void)snprintf(facts->precision, sizeof(facts->precision), "%s",
                        options->precision == TRIB_PRECISION_MEDIUM ? "medium" : "high");
         facts->peaks.parallel_units = info.compute_units;
+        facts->host_cores = info.host_cores;
         return TRIB_OK;
 }
 
@@ -248,11 +267,14 @@ trib_status trib_measuring_open(struct trib_measuring *measuring, const char *co
                 status = open_device(measuring, err);
         if (status == TRIB_OK)
                 status = trib__crew_create(most, &measuring->crew, err);
+        if (status == TRIB_OK)
+                status = trib_tracing_open(measuring, groups, group_count, err);
         if (status != TRIB_OK) {
                 trib_measuring_close(measuring);
                 return status;
         }
         trib_progress_begin(&measuring->progress, options->common.is_quiet);
+        measuring->progress.recorder = measuring->recorder;
         return TRIB_OK;
 }
 
@@ -262,6 +284,8 @@ void trib_measuring_close(struct trib_measuring *measuring)
         trib__crew_destroy(measuring->crew);
         trib_device_close(measuring->device);
         trib__results_destroy(measuring->results);
+        trib__recorder_destroy(measuring->recorder);
+        measuring->recorder = NULL;
         measuring->crew = NULL;
         measuring->device = NULL;
         measuring->results = NULL;
@@ -277,34 +301,6 @@ uint64_t trib_measuring_warm_up_ns(const struct trib_measure_options *options)
         double seconds = options->is_quick ? 0.25 : clamp(0.4 * options->seconds, 0.1, 1.0);
 
         return (uint64_t)(seconds * 1e9);
-}
-
-static void raise_to(double *peak, double measured)
-{
-        if (measured > *peak)
-                *peak = measured;
-}
-
-trib_status trib_measuring_peaks(struct trib_measuring *measuring, trib_error *err)
-{
-        const struct trib_measure_options *options = measuring->options;
-        struct trib__peaks *out = &measuring->results->device.peaks;
-        double              ms = options->is_quick ? 300 : clamp(200 * options->seconds, 50, 500);
-        trib_device_peaks   peaks;
-        trib_status         status;
-
-        trib_progress_draw(&measuring->progress, 0, 1, "measuring what the device can do");
-        status = trib_device_measure_peaks(measuring->device, (uint32_t)ms, &peaks, err);
-        if (status != TRIB_OK)
-                return status;
-        raise_to(&out->flops_per_s, options->precision == TRIB_PRECISION_MEDIUM ? peaks.flops_medium
-                                                                             : peaks.flops_f32);
-        raise_to(&out->bytes_per_s, peaks.bytes_per_s);
-        raise_to(&out->submissions_per_s, peaks.submissions_per_s);
-        if (out->parallel_units > 0)
-                out->flops_per_s_unit = out->flops_per_s / out->parallel_units;
-        out->cache_bytes = trib_host_cache_bytes();
-        return TRIB_OK;
 }
 
 static double window_seconds(const struct trib_measure_options *options)
@@ -344,7 +340,7 @@ static void show_progress(void *context, const struct trib__load_progress *progr
                            progress->left_seconds + run->group->seconds_after, text);
 }
 
-static bool runs_on_cpu(const struct trib_measuring *measuring)
+bool trib_measuring_runs_on_cpu(const struct trib_measuring *measuring)
 {
         return strncmp(measuring->results->device.name, "cpu", 3) == 0;
 }
@@ -355,20 +351,28 @@ static bool computes_nothing(const struct trib_measuring *measuring)
         return strncmp(measuring->results->device.kernel_library, "none", 4) == 0;
 }
 
+struct trib__load_options trib_measuring_load_options(const struct trib_measuring *measuring,
+                                                      unsigned threads, uint64_t deadline)
+{
+        bool is_cpu = trib_measuring_runs_on_cpu(measuring);
+
+        return (struct trib__load_options){
+                .threads = threads,
+                .precision = measuring->options->precision,
+                .seed = measuring->options->seed,
+                .timeout_ns = is_cpu ? 0 : REQUEST_TIMEOUT_NS,
+                .computes_nothing = computes_nothing(measuring),
+                .deadline = deadline,
+                .stop = trib_interrupt_flag(),
+                .recorder = measuring->recorder,
+        };
+}
+
 static trib_status open_workloads(struct group_run *run, trib_error *err)
 {
         const struct trib_measure_group *group = run->group;
-        struct trib__load_options options = {
-                .threads = most_threads(group),
-                .precision = run->measuring->options->precision,
-                .seed = run->measuring->options->seed,
-                /* On a core of our own, a small request would feel the clock's readings. */
-                .measure_every = runs_on_cpu(run->measuring) ? 0 : 1,
-                .timeout_ns = runs_on_cpu(run->measuring) ? 0 : REQUEST_TIMEOUT_NS,
-                .computes_nothing = computes_nothing(run->measuring),
-                .deadline = group->deadline,
-                .stop = trib_interrupt_flag(),
-        };
+        struct trib__load_options options =
+                trib_measuring_load_options(run->measuring, most_threads(group), group->deadline);
         char text[96];
 
         for (size_t i = 0; i < group->spec_count; i++) {
@@ -476,6 +480,7 @@ static trib_status add_sweeps(struct group_run *run, trib_error *err)
 {
         const struct trib_measure_group *group = run->group;
         struct trib__results            *results = run->measuring->results;
+        bool                             is_cpu = trib_measuring_runs_on_cpu(run->measuring);
         trib_status                      status = TRIB_OK;
 
         for (size_t i = 0; i < group->spec_count && status == TRIB_OK; i++) {
@@ -488,8 +493,8 @@ static trib_status add_sweeps(struct group_run *run, trib_error *err)
                         if (sweep == NULL)
                                 status = trib__results_add_sweep(results, &sweep, err);
                         if (status == TRIB_OK)
-                                status = trib_measure_add_point(sweep, &run->points[k],
-                                                                runs_on_cpu(run->measuring), err);
+                                status = trib_measure_add_point(sweep, &run->points[k], is_cpu,
+                                                                err);
                 }
                 if (sweep == NULL)
                         continue;
@@ -646,8 +651,10 @@ int trib_measuring_finish(struct trib_measuring *measuring, trib_status status,
         }
         if (conclude(measuring, &failure) != TRIB_OK)
                 return trib_app_fail(measuring->command, &failure);
-        exit_status = trib_app_emit(measuring->command, &measuring->options->common,
-                                    measuring->results);
+        exit_status = trib_tracing_write(measuring);
+        if (exit_status == TRIB_EXIT_DONE)
+                exit_status = trib_app_emit(measuring->command, &measuring->options->common,
+                                            measuring->results);
         if (exit_status == TRIB_EXIT_DONE && measuring->mismatches > 0) {
                 (void)trib__fail(&failure, TRIB_INTERNAL,
                                  "%" PRIu64 " results were wrong, see result-mismatch",

@@ -11,6 +11,7 @@
 
 #include "app.h"
 #include "loadgen/loadgen.h"
+#include "loadgen/peaks_cache.h"
 #include "loadgen/workload.h"
 #include "progress.h"
 
@@ -26,11 +27,13 @@ struct trib_measure_options {
         uint64_t           seed;
         bool               is_quick;
         bool               has_rounds, has_seconds; /* were given */
+        bool               is_fresh_peaks;          /* measure the device's peaks in any case */
+        const char        *trace;                   /* --trace FILE; NULL = none */
 };
 
 #define TRIB_MEASURE_OPTIONS_INIT                                                        \
         { TRIB_APP_COMMON_INIT, TRIB_PRECISION_HIGH, TRIB_STREAMS_SHARE, 0, 5, 2.5, 1, false, \
-          false, false }
+          false, false, false, NULL }
 
 /* Whether the current argument was a common or a measuring option; it is taken then. */
 bool trib_measure_take(struct trib_app_args *args, struct trib_measure_options *options);
@@ -51,11 +54,16 @@ struct trib_measuring {
         struct trib__crew    *crew;
         struct trib__results *results;
         struct trib_progress  progress;
+        struct trib__recorder *recorder; /* for --trace; or NULL */
         /* What only the one who measures can know; findings after the conclusions. */
         struct trib__finding  notes[TRIB_MEASURE_NOTES_MAX];
         size_t                note_count;
         uint64_t              mismatches;
         trib_error            first_error; /* of a request */
+        /* Of trib_measuring_peaks. */
+        bool                      has_peaks;
+        struct trib__peaks_source peaks_source;
+        struct trib__peaks_taken  peaks;
 };
 
 struct trib_measure_group {
@@ -79,8 +87,17 @@ TRIB_MUST_USE trib_status trib_measuring_open(struct trib_measuring *measuring,
                                               size_t group_count, trib_error *err);
 void trib_measuring_close(struct trib_measuring *measuring);
 
-/* Measure the device's peaks into the results, for half a second or less. Other work on the
- * machine makes them too low, so a second call, after the points, keeps the higher ones. */
+/* What the run's device was opened with, and what its workloads are. */
+const char *trib_measuring_device_name(const struct trib_measure_options *options);
+trib_device_options trib_measuring_device_options(const struct trib_measure_options *options);
+struct trib__load_options trib_measuring_load_options(const struct trib_measuring *measuring,
+                                                      unsigned threads, uint64_t deadline);
+
+/* Whether the device computes in the calling thread. */
+bool trib_measuring_runs_on_cpu(const struct trib_measuring *measuring);
+
+/* The device's peaks into the results: kept ones or measured ones. Other work on the machine makes
+ * them too low, so a second call, after the points, keeps the higher ones: device_peaks.c. */
 TRIB_MUST_USE trib_status trib_measuring_peaks(struct trib_measuring *measuring,
                                                trib_error *err);
 
@@ -111,6 +128,9 @@ int trib_measuring_finish(struct trib_measuring *measuring, trib_status status,
 TRIB_MUST_USE trib_status trib_measure_add_point(struct trib__sweep *sweep,
                                                  struct trib__load_point *point,
                                                  bool runs_on_cpu, trib_error *err);
+
+/* Of every request so far; 0 = the usual p99. */
+double trib_measure_quantile_us(const struct trib__load_point *point, double quantile);
 
 /* The workload as results state it. */
 void trib_measure_describe(const struct trib__load_spec *spec, const struct trib__load_facts *facts,

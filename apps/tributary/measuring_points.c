@@ -11,6 +11,13 @@ static double quantile_us(const struct trib__histogram *latency, double quantile
         return (double)trib__histogram_quantile(latency, quantile) * 1e-3;
 }
 
+double trib_measure_quantile_us(const struct trib__load_point *point, double quantile)
+{
+        return point->latency.count > 0
+                       ? quantile_us(&point->latency, quantile > 0 ? quantile : 0.99)
+                       : 0;
+}
+
 static trib_status add_shares(struct trib__point *out, const struct trib__load_point *point,
                               bool runs_on_cpu, trib_error *err)
 {
@@ -21,11 +28,13 @@ static trib_status add_shares(struct trib__point *out, const struct trib__load_p
                 const double *us;
         } parts[] = {
                 { "admission", &shares.admission },
-                { "prepare", &shares.prepare },
+                { "lock", &shares.lock },
                 { "submission", &shares.submission },
+                { "queue", &shares.queue },
                 { "device", &shares.device },
+                { "serial", &shares.serial },
                 { "copy", &shares.copy },
-                { "notify", &shares.notification },
+                { "notification", &shares.notification },
                 { "descheduled", &shares.descheduled },
         };
 
@@ -33,6 +42,14 @@ static trib_status add_shares(struct trib__point *out, const struct trib__load_p
                 return TRIB_OK;
         for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && status == TRIB_OK; i++)
                 status = trib__point_add_share(out, parts[i].name, *parts[i].us, err);
+        out->demands_us = (struct trib__demands_us){
+                .cores = shares.held.cores,
+                .lock = shares.held.lock,
+                .serial = shares.held.serial,
+                .copy = shares.held.copy,
+                .submission = shares.held.submission,
+                .device = shares.held.device,
+        };
         return status;
 }
 
@@ -72,6 +89,24 @@ trib_status trib_measure_add_point(struct trib__sweep *sweep, struct trib__load_
         return add_shares(out, point, runs_on_cpu, err);
 }
 
+static void describe_operators(const struct trib__load_spec *spec, trib_precision precision,
+                               struct trib__workload *out)
+{
+        struct trib__load_operator operators[TRIB__LOAD_OPERATORS_MAX];
+
+        out->operator_count = trib__load_spec_operators(spec, precision, operators);
+        for (size_t i = 0; i < out->operator_count; i++) {
+                struct trib__operator_cost *cost = &out->operators[i];
+
+                (void)snprintf(cost->name, sizeof(cost->name), "%s", operators[i].name);
+                (void)snprintf(cost->dtype, sizeof(cost->dtype), "%s", operators[i].dtype);
+                cost->count = operators[i].count;
+                cost->flops = operators[i].flops;
+                cost->bytes = operators[i].bytes;
+                cost->shared_bytes = operators[i].shared_bytes;
+        }
+}
+
 void trib_measure_describe(const struct trib__load_spec *spec, const struct trib__load_facts *facts,
                            struct trib__workload *out)
 {
@@ -84,6 +119,7 @@ void trib_measure_describe(const struct trib__load_spec *spec, const struct trib
         out->submissions_per_op = 1;
         out->serial_steps = facts->serial_steps;
         trib__load_spec_cost(spec, &out->flops_per_op, &out->bytes_per_op);
+        describe_operators(spec, facts->precision, out);
 }
 
 void trib_measure_note(struct trib_measuring *measuring, const char *code,

@@ -68,6 +68,7 @@ void trib_progress_draw(struct trib_progress *progress, double done_seconds, dou
         char     line[LINE_BYTES];
         uint64_t now;
 
+        trib__recorder_stage(progress->recorder, text);
         if (!progress->is_on)
                 return;
         now = trib__now();

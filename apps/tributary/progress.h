@@ -7,10 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "loadgen/recorder.h"
+
 struct trib_progress {
         bool     is_on;
         bool     is_drawn;
         uint64_t drawn_at; /* trib__now */
+        struct trib__recorder *recorder; /* is told what is going on; or NULL */
 };
 
 /* On if standard error is a terminal that can redraw a line, unless is_quiet. */

@@ -44,7 +44,7 @@ CASES = [
     (['scale', '--stream-policy', 'queue'], USAGE, "'queue'"),
     (['scale', '--device', 'nosuch:0', '--quick'], FAILED, 'nosuch:0'),
     (['scale', '--out', 'no/such/folder/x.json', '--quick'], FAILED, 'no/such/folder/x.json'),
-    (['scale', '--out', '/', '--quick'], FAILED, 'directory'),
+    (['scale', '--out', '/dev/null/', '--quick'], FAILED, 'directory'),
     (['bench', '--threads', '0'], USAGE, "'0'"),
     (['bench', '--threads', '1000000'], USAGE, "'1000000'"),
     (['bench', '--workload', '0x4x1'], USAGE, 'in_features is 0'),

@@ -22,16 +22,27 @@ echo "status $status"
 echo "files $(ls | tr '\\n' ' ')"
 echo "old $(head -c 3 "$0") $(stat -c %s "$0")"
 rm ballast
-"$@" --out "$0" >/dev/null
+"$@" --out "$0" >/dev/null 2>/dev/null
 echo "after $? $(stat -c %s "$0")"
 '''
 
+FOLDER_SCRIPT = '''
+mount -t tmpfs -o size=64k tmpfs "$1" 2>/dev/null || exit 77
+cd "$1" && mkdir all && printf old >all/results.json && printf old >all/report.md || exit 76
+dd if=/dev/zero of=ballast bs=4096 count=9 2>/dev/null
+shift
+"$@" --out all/ >/dev/null
+echo "status $?"
+echo "files $(ls all | tr '\\n' ' ')"
+echo "old $(head -c 3 all/results.json) $(stat -c %s all/report.md)"
+'''
 
-def run_full(name, *arguments):
+
+def run_full(name, *arguments, script=SCRIPT):
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             ['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c',
-             SCRIPT.replace('"$0"', f'"{name}"').replace('"$2"', f'"{name}"'), 'sh', folder,
+             script.replace('"$0"', f'"{name}"').replace('"$2"', f'"{name}"'), 'sh', folder,
              command, *arguments],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=150)
     return done
@@ -53,6 +64,16 @@ def main():
               name, 'said', repr(done.stderr))
         after = lines.get('after', '1 0').split()
         check(after[0] == str(DONE) and int(after[1]) > 3, name, 'afterwards', done.stdout)
+    # A folder: room for some of its files, but not for all; each stays what it was.
+    done = run_full('all/results.json', 'advise', os.path.abspath(os.path.join(
+        data, 'ceiling-threads.csv')), script=FOLDER_SCRIPT)
+    lines = dict(line.split(' ', 1) for line in done.stdout.splitlines() if ' ' in line)
+    check(lines.get('status') == str(FAILED), 'folder: status', done.stdout, done.stderr)
+    check(lines.get('files', '').split() == ['report.md', 'results.json'], 'folder: left',
+          done.stdout)
+    check(lines.get('old') == 'old 3', 'folder: the old report', done.stdout)
+    check('No space left on device' in done.stderr and done.stderr.count('\n') == 1,
+          'folder: said', repr(done.stderr))
     finish()
 
 

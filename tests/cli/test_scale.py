@@ -11,7 +11,8 @@ from command import DONE, KERNELS, TINY, check, finish, parse_json, run, run_for
 POINT_KEYS = {'threads', 'ops_per_s', 'ops_per_s_ci95', 'speedup', 'efficiency', 'latency_us',
               'requests', 'errors', 'shares'}
 SWEEP_KEYS = {'workload', 'policy', 'points', 'fit', 'saturation_threads', 'limit', 'bottleneck'}
-SHARES = {'admission', 'prepare', 'submission', 'device', 'copy', 'notify', 'descheduled'}
+SHARES = {'admission', 'lock', 'submission', 'queue', 'device', 'serial', 'copy', 'notification',
+          'descheduled'}
 
 
 def check_keys(value, keys, what):
@@ -70,7 +71,8 @@ def check_results(results, environment):
 for environment in KERNELS:
     result, text = run_for_file('result.json', 'scale', *TINY, environment=environment)
     check(result.status == DONE, 'scale status', result.status, result.err)
-    check(result.err == '', 'no bar without a terminal:', result.err[:200])
+    check(result.err == 'tributary: wrote result.json\n', 'no bar without a terminal, and what '
+          'was written:', result.err[:200])
     check(result.files == ['result.json'], 'files', result.files)
     check('Advice' in result.out, 'the text beside the file:', result.out[:300])
     results = parse_json(text or '', 'result.json')

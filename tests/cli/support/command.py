@@ -10,6 +10,9 @@ import tempfile
 DEADLINE_S = 50
 DONE, FAILED, USAGE = 0, 1, 2
 
+# What the command keeps from run to run, for this test alone: never in the home of who runs it.
+cache = tempfile.TemporaryDirectory()
+
 failures = []
 command = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else None
 
@@ -33,7 +36,7 @@ def heed_interrupts():
 
 
 def start(arguments, folder, environment=None, **streams):
-    variables = dict(os.environ)
+    variables = dict(os.environ, XDG_CACHE_HOME=cache.name)
     variables.update(environment or {})
     streams.setdefault('stdout', subprocess.PIPE)
     streams.setdefault('stderr', subprocess.PIPE)
