@@ -7,6 +7,7 @@
 #   make stress   64 threads x 10^6 requests and more, every result compared  (STRESS_ARGS=...)
 #   make nightly  10^8 events of the running code, replayed against the models' properties
 #   make bench    ours and the peers, side by side                     (BENCH_ARGS=...)
+#   make figures  whether the ceilings, predictions and advice that scale tells are right
 #   make verify   the models of the concurrent parts, searched     (VERIFY_ARGS=--large)
 #   make install  into PREFIX (/usr/local)
 #   make deps     only install what the above need
@@ -20,7 +21,7 @@ STRESS_ARGS ?=
 configure = cmake --preset $(1) $(2) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
 compile   = cmake --build --preset $(1) --parallel $(JOBS) $(2)
 
-.PHONY: all deps scale test test-all stress nightly check-clang bench verify install coverage clean
+.PHONY: all deps scale test test-all stress nightly check-clang bench figures verify install coverage clean
 all: build/.deps-build
 	@$(call configure,release)
 	@$(call compile,release,--target product)
@@ -62,6 +63,16 @@ bench: build/.deps-build build/.deps-bench
 	@python3 bench/allocator.py --bin build/release/bench $(filter --quick,$(BENCH_ARGS))
 	@for design in cached shards8 shards1; do build/release/bench/fragmentation $$design; done
 	@python3 bench/contention.py --bin build/release/bench $(filter --quick,$(BENCH_ARGS))
+
+figures: build/.deps-build build/.deps-bench
+	@$(call configure,release,-DTRIB_BENCH=ON)
+	@$(call compile,release)
+	@build/release/bench/predictions check 200
+	@build/release/bench/advice_model 24
+	@python3 bench/planted.py --tributary build/release/tributary \
+		--predictions build/release/bench/predictions
+	@python3 bench/closure.py build/release/tributary
+	@python3 bench/repeat.py build/release/tributary
 
 stress: build/.deps-build build/.deps-test
 	@$(call configure,release) && $(call compile,release)
