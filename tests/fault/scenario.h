@@ -43,10 +43,16 @@ trib_status scenario_again(struct scenario *s, trib_error *err);
 /* On a scripted device of its own: one stream waits for the other, each copies. */
 trib_status scenario_meet(struct scenario *s, trib_error *err);
 
-/* Load on the CPU: a crew, workloads, windows of 0.1 ms. */
-trib_status scenario_load(struct scenario *s, trib_error *err);
-/* Read the example measurements below `source`, conclude, report in every format, read back. */
-trib_status scenario_report(const char *source, const char *folder, trib_error *err);
+/* Load on the CPU: a crew, workloads, windows of 0.1 ms, of a closed loop, an open one, queries. */
+trib_status scenario_load(trib_error *err);
+/* Keep peaks in a file in `folder` and take them from there again. */
+trib_status scenario_peaks(const char *folder, trib_error *err);
+/* Results of every kind: conclude, compare, report in every format, read back. */
+trib_status scenario_report(const char *folder, trib_error *err);
+/* Read the example measurements below `source`, and conclude. */
+trib_status scenario_advice(const char *source, trib_error *err);
+/* Plan some windows. */
+trib_status scenario_plan(trib_error *err);
 
 /* .npy files and DLPack; `folder` ends without a slash. */
 trib_status scenario_exchange(const char *folder, trib_error *err);

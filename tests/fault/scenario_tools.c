@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scenario_tools.c: what the command does beside the library: drive load, read measurements,
- * conclude, and write reports. See scenario.h. */
+/* scenario_tools.c: what the command does beside the library to measure: drive load, and keep
+ * peaks. See scenario.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "analysis/read.h"
 #include "base/clock.h"
 #include "loadgen/loadgen.h"
+#include "loadgen/open_loop.h"
+#include "loadgen/peaks_cache.h"
+#include "loadgen/queries.h"
 #include "loadgen/workload.h"
-#include "report/report.h"
 #include "scenario.h"
 
 #define THREADS 2
 #define WINDOW_NS UINT64_C(100000)
+#define ARRIVALS_PER_S 2e4
+#define DRAIN_NS UINT64_C(1000000000)
 
 /* What fails inside of a window is counted, and its first error kept. */
 static trib_status first_failure(const struct trib__load_point *point, trib_error *err)
@@ -59,7 +61,47 @@ static trib_status drive(struct trib__crew *crew, const struct trib__load_worklo
         return status;
 }
 
-static trib_status load(struct scenario *s, const char *spec_text, trib_error *err)
+/* Requests that come by the clock, and queries of several samples. */
+static trib_status drive_by_clock(struct trib__crew *crew,
+                                  const struct trib__load_workload *workload, trib_error *err)
+{
+        const struct trib__target   *target = trib__load_workload_target(workload);
+        struct trib__open_result    *seen = calloc(1, sizeof(*seen));
+        struct trib__queries_result *queries = calloc(1, sizeof(*queries));
+        const struct trib__open_plan open = {
+                .target = target,
+                .threads = THREADS,
+                .arrivals = { TRIB__ARRIVALS_CONSTANT, ARRIVALS_PER_S, 1 },
+                .rounds = 1,
+                .window_ns = 2 * WINDOW_NS,
+                .settle_ns = WINDOW_NS,
+                .drain_ns = DRAIN_NS,
+                .deadline = TRIB__NEVER
+        };
+        const struct trib__queries_plan asked = { .target = target,
+                                                  .threads = THREADS,
+                                                  .samples = 3,
+                                                  .window_ns = WINDOW_NS };
+        trib_status status = TRIB_OK;
+
+        if (seen != NULL && queries != NULL)
+                status = trib__open_run(crew, &open, seen, err);
+        if (seen != NULL && status == TRIB_OK && seen->errors > 0) {
+                *err = seen->first_error;
+                status = err->status;
+        }
+        if (seen != NULL && queries != NULL && status == TRIB_OK)
+                status = trib__queries_run(crew, &asked, queries, err);
+        if (queries != NULL && status == TRIB_OK && queries->errors > 0) {
+                *err = queries->first_error;
+                status = err->status;
+        }
+        free(seen);
+        free(queries);
+        return status;
+}
+
+static trib_status load(const char *spec_text, bool has_clock, trib_error *err)
 {
         const struct trib__load_options options = { .threads = THREADS,
                                                     .seed = 1,
@@ -79,80 +121,46 @@ static trib_status load(struct scenario *s, const char *spec_text, trib_error *e
                 status = trib__load_workload_open(device, crew, &spec, &options, &workload, err);
         if (status == TRIB_OK)
                 status = drive(crew, workload, err);
+        if (status == TRIB_OK && has_clock)
+                status = drive_by_clock(crew, workload, err);
         trib__load_workload_close(workload);
         trib_device_close(device);
         trib__crew_destroy(crew);
-        (void)s;
         return status;
 }
 
-trib_status scenario_load(struct scenario *s, trib_error *err)
+trib_status scenario_load(trib_error *err)
 {
-        trib_status status = load(s, "8x8x2", err);
+        trib_status status = load("8x8x2", true, err);
 
         if (status == TRIB_OK)
-                status = load(s, "mlp:8x8x8x2", err);
+                status = load("mlp:8x8x8x2", false, err);
         if (status == TRIB_OK)
-                status = load(s, "lu:6x6", err);
+                status = load("lu:6x6", false, err);
         if (status == TRIB_OK)
-                status = load(s, "sparse:8x8x50%x4", err);
+                status = load("lu:257x2", false, err); /* larger ones are LAPACKE's */
         if (status == TRIB_OK)
-                status = load(s, "conv:2x4x4", err);
+                status = load("sparse:8x8x50%x4", false, err);
+        if (status == TRIB_OK)
+                status = load("conv:2x4x4", false, err);
         return status;
 }
 
-static trib_status write_reports(const struct trib__results *results, const char *folder,
-                                 trib_error *err)
+trib_status scenario_peaks(const char *folder, trib_error *err)
 {
-        static const char *const  names[] = { "r.txt", "r.json", "r.csv", "r.md" };
-        struct trib__report_style style = { TRIB__REPORT_TEXT, 0 };
-        char                      path[256];
-        FILE                     *nowhere;
-        trib_status               status = TRIB_OK;
+        const struct trib__peaks_key key = { "processor", "cpu:0", "library", "tool", "os", 2 };
+        const trib_device_peaks      peaks = { .flops_f32 = 1e9, .bytes_per_s = 1e9 };
+        trib_device_peaks            out;
+        double                       age;
+        char                         path[TRIB__PEAKS_PATH_BYTES];
+        trib_status                  status;
 
-        for (size_t i = 0; status == TRIB_OK && i < 4; i++) {
-                (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-                style.format = trib__report_format_of_file(path);
-                status = trib__report_write_file(results, &style, path, err);
-        }
+        if (!trib__peaks_path(&key, folder, NULL, path))
+                return TRIB_INTERNAL;
+        status = trib__peaks_store(path, &key, 1, &peaks, err);
         if (status == TRIB_OK)
-                status = trib__report_write_file(results, &style, "/dev/null", err);
-        nowhere = fopen("/dev/null", "we");
-        if (nowhere != NULL && status == TRIB_OK)
-                status = trib__report_write(results, &style, nowhere, err);
-        if (nowhere != NULL && status == TRIB_OK)
-                status = trib__report_write_bytes(NULL, nowhere, "text", 4, err);
-        if (nowhere != NULL)
-                (void)fclose(nowhere);
-        return status;
-}
-
-trib_status scenario_report(const char *source, const char *folder, trib_error *err)
-{
-        struct trib__results *results = NULL, *again = NULL;
-        char                  path[4096];
-        trib_status           status = trib__results_create(&results, err);
-
-        if (status == TRIB_OK)
-                status = trib__results_create(&again, err);
-        (void)snprintf(path, sizeof(path), "%s/examples/data/ceiling-threads.csv", source);
-        if (status == TRIB_OK)
-                status = trib__read_file(path, NULL, results, err);
-        (void)snprintf(path, sizeof(path), "%s/examples/data/ceiling-sizes.csv", source);
-        if (status == TRIB_OK)
-                status = trib__read_file(path, NULL, results, err);
-        for (int i = 0; status == TRIB_OK && i < 3; i++)
-                status = trib__point_add_round(&results->sweeps[0]->points[0], 1000 + i, err);
-        if (status == TRIB_OK)
-                status = trib__point_add_share(&results->sweeps[0]->points[0], "device", 1, err);
-        if (status == TRIB_OK)
-                status = trib__results_conclude(results, err);
-        if (status == TRIB_OK)
-                status = write_reports(results, folder, err);
-        (void)snprintf(path, sizeof(path), "%s/r.json", folder);
-        if (status == TRIB_OK)
-                status = trib__read_file(path, NULL, again, err);
-        trib__results_destroy(results);
-        trib__results_destroy(again);
+                status = trib__peaks_load(path, &key, 2, &out, &age, err);
+        if (status == TRIB_OK && out.flops_f32 != peaks.flops_f32)
+                return TRIB_INTERNAL;
         return status;
 }

@@ -133,12 +133,11 @@ static void sweep_peaks(const char *const *sites, bool has_onednn)
 
 static void sweep_all_peaks(void)
 {
-        static const char *const with[] = { "peaks.runners", "peaks.weights", "peaks.x", "peaks.y",
+        static const char *const with[] = { "peaks.lanes", "peaks.weights", "peaks.x", "peaks.y",
                                             "peaks.scratch", "peaks.array", "cpu.queue_create",
                                             "cpu.launch", "onednn.execute", "base.thread_create",
-                                            NULL };
-        static const char *const without[] = { "peaks.plain_x", "peaks.plain_y", "peaks.plain_w",
-                                               NULL };
+                                            "base.caches", "base.cache_affinity", NULL };
+        static const char *const without[] = { "peaks.lanes", "peaks.array", NULL };
 
         sweep_peaks(with, true);
         sweep_peaks(without, false);
@@ -168,7 +167,15 @@ static void sweep_wakes(const char *device)
 
 /* ---- files ------------------------------------------------------------------------------ */
 
-static char folder[] = "/tmp/trib-fault-XXXXXX";
+static char folder[40];
+
+/* In memory where there is such a place: thousands of files are synced. */
+static void make_folder(void)
+{
+        (void)snprintf(folder, sizeof(folder), "%s/trib-fault-XXXXXX",
+                       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+        assert_non_null(mkdtemp(folder));
+}
 
 static trib_status run_exchange(struct scenario *s, const char *device, trib_error *err)
 {
@@ -201,7 +208,7 @@ static void sweep_exchange(void)
         struct scenario s = { 0 };
         char            path[64];
 
-        assert_non_null(mkdtemp(folder));
+        make_folder();
         sweep_open(sweep.device);
         sweep_all(&sweep, &s);
         (void)snprintf(path, sizeof(path), "%s/exchange.npy", folder);
@@ -214,13 +221,66 @@ static trib_status run_report(struct scenario *s, const char *device, trib_error
 {
         (void)s;
         (void)device;
-        return scenario_report(getenv("TRIB_SOURCE_DIR"), folder, err);
+        return scenario_report(folder, err);
+}
+
+static trib_status run_advice(struct scenario *s, const char *device, trib_error *err)
+{
+        trib_status status = scenario_plan(err);
+
+        (void)s;
+        (void)device;
+        return status == TRIB_OK ? scenario_advice(getenv("TRIB_SOURCE_DIR"), err) : status;
+}
+
+static trib_status run_kept_peaks(struct scenario *s, const char *device, trib_error *err)
+{
+        (void)s;
+        (void)device;
+        return scenario_peaks(folder, err);
+}
+
+/* The file is whole, or there is none; nothing lies beside it. */
+static void check_kept_peaks(struct scenario *s, const char *device)
+{
+        char           path[80];
+        DIR           *dir;
+        struct dirent *entry;
+
+        (void)s;
+        (void)device;
+        (void)snprintf(path, sizeof(path), "%s/tributary", folder);
+        dir = opendir(path);
+        while (dir != NULL && (entry = readdir(dir)) != NULL)
+                assert_null(strstr(entry->d_name, ".tmp"));
+        if (dir != NULL)
+                (void)closedir(dir);
+}
+
+/* In a folder of its own below the system's for such files. */
+static void sweep_kept_peaks(void)
+{
+        struct sweep    sweep = { .device = "cpu:0",
+                                  .run = run_kept_peaks,
+                                  .check = check_kept_peaks,
+                                  .leaves_nothing = true,
+                                  .is_repeated = true };
+        struct scenario s = { 0 };
+        char            command[128];
+
+        make_folder();
+        sweep_open("cpu:0");
+        sweep_all(&sweep, &s);
+        sweep_close();
+        (void)snprintf(command, sizeof(command), "rm -r '%s'", folder);
+        assert_int_equal(system(command), 0);
 }
 
 static trib_status run_load(struct scenario *s, const char *device, trib_error *err)
 {
+        (void)s;
         (void)device;
-        return scenario_load(s, err);
+        return scenario_load(err);
 }
 
 /* Reports are there as they were, or as they shall be, and nothing lies beside them. */
@@ -253,23 +313,37 @@ static void sweep_tools(void)
                                    .check = check_reports,
                                    .leaves_nothing = true,
                                    .is_repeated = true };
+        struct sweep    advice = { .device = "cpu:0",
+                                   .run = run_advice,
+                                   .leaves_nothing = true,
+                                   .is_repeated = true };
         struct sweep    drive = { .device = "cpu:0",
                                   .run = run_load,
                                   .leaves_nothing = true,
                                   .is_sampled = true };
+        /* Those among the many that sampling may pass by. */
+        static const char *const of_load[] = {
+                "loadgen.tallies", "loadgen.order",   "loadgen.open",    "loadgen.marks",
+                "loadgen.moments", "loadgen.seats",   "loadgen.seat",    "loadgen.workload",
+                "loadgen.rows",    "loadgen.columns", "loadgen.weights", NULL
+        };
         struct scenario s = { 0 };
-        const char     *names[] = { "r.txt", "r.json", "r.csv", "r.md" };
+        const char     *names[] = { "r.txt",   "r.json",     "r.csv",     "r.md",
+                                    "r.trace", "r.both.txt", "r.both.json" };
         char            path[64];
 
         if (getenv("TRIB_SOURCE_DIR") == NULL)
                 assert_int_equal(setenv("TRIB_SOURCE_DIR", ".", 0), 0);
-        assert_non_null(mkdtemp(strcpy(folder, "/tmp/trib-fault-XXXXXX")));
+        report.is_sampled = test_scale(10, 10) < 10; /* with a sanitizer */
+        make_folder();
         use_onednn(false);
         start_foreign_threads();
         sweep_open("cpu:0");
         sweep_all(&report, &s);
+        sweep_all(&advice, &s);
         sweep_all(&drive, &s);
-        for (size_t i = 0; i < 4; i++) {
+        sweep_sites(&drive, &s, of_load);
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
                 (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
                 assert_int_equal(unlink(path), 0);
         }
@@ -291,6 +365,7 @@ static void sweep_hits_every_site(void **state)
         sweep_all_peaks();
         sweep_exchange();
         sweep_tools();
+        sweep_kept_peaks();
         sweep_wakes("cpu:0");
         sweep_wakes("sim:fast");
         sweep_print(true);
