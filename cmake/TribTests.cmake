@@ -34,9 +34,11 @@ elseif(TRIB_SANITIZE MATCHES "thread")
     endif()
 endif()
 
+# The leak checker of gcc 12 takes thread-local data of an opened library for that of an old glibc
+# where its address ends in 010 (hexadecimal), and crashes; the blocks are found without asking it.
 set(TRIB_TEST_ENVIRONMENT
     "TRIB_SOURCE_DIR=${CMAKE_SOURCE_DIR}"
-    "ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1"
+    "ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1:intercept_tls_get_addr=0"
     "UBSAN_OPTIONS=print_stacktrace=1"
     "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:allocator_may_return_null=1")
 

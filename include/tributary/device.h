@@ -157,7 +157,7 @@ TRIB_API TRIB_MUST_USE trib_status trib_device_get_memory(trib_device *device,
  * takes with its end (as snprintf does, plus one); the next call may need more.
  * Ownership: text is the caller's; may be NULL if size is 0.
  * Threads: any.   Blocks: no longer than another thread takes from the pool of all streams.
- * Errors: TRIB_INVALID_ARGUMENT, TRIB_FORKED.   Since: 0.2 */
+ * Errors: TRIB_INVALID_ARGUMENT, TRIB_FORKED.   Since: 0.1 */
 TRIB_API TRIB_MUST_USE trib_status trib_device_describe_memory(trib_device *device, char *text,
                                                                size_t size, size_t *needed,
                                                                trib_error *err);
@@ -167,7 +167,7 @@ TRIB_API TRIB_MUST_USE trib_status trib_device_describe_memory(trib_device *devi
  * take time to get memory again.
  * Ownership: *freed, if not NULL, gets the bytes that went back to the device.
  * Threads: any.   Blocks: while the device takes the memory back, and another thread asks it.
- * Errors: TRIB_INVALID_ARGUMENT, TRIB_FORKED.   Since: 0.2 */
+ * Errors: TRIB_INVALID_ARGUMENT, TRIB_FORKED.   Since: 0.1 */
 TRIB_API TRIB_MUST_USE trib_status trib_device_trim(trib_device *device, uint64_t *freed,
                                                     trib_error *err);
 

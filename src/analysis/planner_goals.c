@@ -161,7 +161,7 @@ static size_t knee_of(const struct curve *curve, bool *is_straight)
 
 static size_t pick_production(const struct trib__surface *surface)
 {
-        struct curve curve;
+        struct curve curve = { 0 };
         unsigned     threads;
         bool         is_straight;
 
@@ -208,7 +208,7 @@ static double production_loss(const struct trib__surface *surface, size_t settin
 {
         unsigned     threads = surface->settings[setting].threads;
         double       rate = exp(surface->log_rate[setting]);
-        struct curve curve;
+        struct curve curve = { 0 };
         size_t       knee;
         bool         is_straight;
 
