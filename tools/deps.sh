@@ -29,6 +29,7 @@ pkg:libcmocka-dev libcmocka-dev     runs the unit tests
 cmd:ctags         universal-ctags   measures functions and files
 cmd:python3       python3           runs the machine checks
 cmd:clang         clang             second compiler: warnings and lock analysis
+?cmd:gnuplot      gnuplot-nox       draws the plots of the report's page
 LIST
 }
 

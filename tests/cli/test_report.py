@@ -124,7 +124,8 @@ def check_hostile():
             check(not page.problems, files, page.problems[:10])
             check('script' not in page.counts and 'img' not in page.counts, files, page.counts)
             check('alert(1)' in page.text, files, 'the name is there as text')
-            check('left out: gnuplot' not in page.text, files, page.text[:2000])
+            check(('left out: gnuplot' in page.text) == (not HAS_GNUPLOT), files,
+                  page.text[:2000])
         check(not os.path.exists(os.path.join(folder, 'owned')), 'a name was run')
         check(sorted(os.listdir(folder)) == ['evil.csv', 'evil.json', 'report'], 'left behind',
               os.listdir(folder))
