@@ -15,27 +15,10 @@
 #include "oracle.h"
 #include "rig.h"
 
-struct bench {
-        struct rig          rig;
-        struct rig_queue    queue;
-        struct trib__random random;
-};
-
-static void bench_open(struct bench *bench, void **state)
-{
-        rig_open(&bench->rig, *state);
-        rig_queue_open(&bench->rig, 0, &bench->queue);
-        bench->random.state = 20241102;
-}
-
-static void bench_close(struct bench *bench)
-{
-        rig_queue_close(&bench->rig, &bench->queue);
-        rig_close(&bench->rig);
-}
+#define SEED 20241102
 
 /* Run a plan of one step; data[i] is operand i. The output is the caller's to free. */
-static void *run(struct bench *bench, struct handmade *made, void *const *data)
+static void *run(struct rig_bench *bench, struct handmade *made, void *const *data)
 {
         const struct trib__step *step = &made->steps[0];
         const void              *inputs[4], *constants[4];
@@ -59,7 +42,7 @@ static void *run(struct bench *bench, struct handmade *made, void *const *data)
         return y;
 }
 
-static void fill(struct bench *bench, const struct trib__step *step, void **data)
+static void fill(struct rig_bench *bench, const struct trib__step *step, void **data)
 {
         for (uint32_t i = 0; i < step->n_inputs; i++) {
                 data[i] = calloc(step->inputs[i].bytes + 1, 1);
@@ -164,7 +147,7 @@ static void check_element(const struct attention *a, trib_dtype dtype, void *con
                            total);
 }
 
-static void check_attention(struct bench *bench, const struct attention *a, trib_dtype dtype,
+static void check_attention(struct rig_bench *bench, const struct attention *a, trib_dtype dtype,
                             float factor)
 {
         struct handmade made;
@@ -189,25 +172,25 @@ void attention_is_right(void **state)
                 { 2, 5, 7, 3, 4, 2, true, 0.5f },    { 1, 33, 33, 2, 17, 17, true, 0.25f },
                 { 1, 9, 80, 1, 64, 70, false, 0.125f }, { 1, 1, 40, 4, 8, 8, true, 2 },
         };
-        struct bench bench;
+        struct rig_bench bench;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
                 for (size_t d = 0; d < 4; d++)
                         check_attention(&bench, &shapes[i], dtypes[d], 1);
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 /* exp of such scores would overflow; of their differences it does not. */
 void attention_survives_large_scores(void **state)
 {
         static const struct attention shape = { 1, 8, 16, 2, 8, 8, true, 1 };
-        struct bench                  bench;
+        struct rig_bench                  bench;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         check_attention(&bench, &shape, TRIB_F32, 1e3f);
         check_attention(&bench, &shape, TRIB_F64, 1e4f);
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 /* ---- convolution ------------------------------------------------------------------------ */
@@ -287,8 +270,8 @@ static void check_pixel(const struct conv *c, const struct trib__step *step, voi
         check_near("conv2d", dtype, index, oracle_get(dtype, y, index), sum, bound);
 }
 
-static void check_conv(struct bench *bench, const struct conv *c, trib_dtype dtype, bool has_bias,
-                       enum trib__op activation)
+static void check_conv(struct rig_bench *bench, const struct conv *c, trib_dtype dtype,
+                       bool has_bias, enum trib__op activation)
 {
         struct handmade made;
         void           *data[3], *y;
@@ -324,9 +307,9 @@ static const struct conv convs[] = {
 
 void conv2d_is_right(void **state)
 {
-        struct bench bench;
+        struct rig_bench bench;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t i = 0; i < sizeof(convs) / sizeof(convs[0]); i++) {
                 struct conv c = convs[i];
 
@@ -335,14 +318,14 @@ void conv2d_is_right(void **state)
                         for (int bias = 0; bias < 2; bias++)
                                 check_conv(&bench, &c, dtypes[d], bias != 0, TRIB__OP_COUNT);
         }
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 void conv2d_with_activation_is_right(void **state)
 {
-        struct bench bench;
+        struct rig_bench bench;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t i = 1; i < 6; i += 2) {
                 struct conv c = convs[i];
 
@@ -352,5 +335,5 @@ void conv2d_with_activation_is_right(void **state)
                         check_conv(&bench, &c, dtypes[d], false, TRIB__OP_TANH);
                 }
         }
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }

@@ -15,26 +15,9 @@
 #include "oracle.h"
 #include "rig.h"
 
+#define SEED 20241101
+
 #define MOST 96
-
-struct bench {
-        struct rig          rig;
-        struct rig_queue    queue;
-        struct trib__random random;
-};
-
-static void bench_open(struct bench *bench, void **state)
-{
-        rig_open(&bench->rig, *state);
-        rig_queue_open(&bench->rig, 0, &bench->queue);
-        bench->random.state = 20241101;
-}
-
-static void bench_close(struct bench *bench)
-{
-        rig_queue_close(&bench->rig, &bench->queue);
-        rig_close(&bench->rig);
-}
 
 static void run(struct rig_queue *queue, struct handmade *made, const void *const *constants,
                 const void *const *inputs, void *const *outputs)
@@ -134,7 +117,7 @@ static void check_one_lu(const struct handmade *made, const void *a, const void 
         }
 }
 
-static void check_lu(struct bench *bench, struct handmade *made, const void *a)
+static void check_lu(struct rig_bench *bench, struct handmade *made, const void *a)
 {
         void *outputs[2] = { room(&made->outputs[0]), room(&made->outputs[1]) };
 
@@ -154,10 +137,10 @@ void lu_is_right(void **state)
                                              { 1, 96, 80 }, { 1, 33, 70 }, { 2, 1, 9 },
                                              { 2, 9, 1 },   { 1, 270, 30 },
                                              { 1, 30, 270 } };
-        struct bench         bench;
+        struct rig_bench         bench;
         struct handmade      made;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
                 for (size_t d = 0; d < 2; d++) {
                         void *a;
@@ -169,7 +152,7 @@ void lu_is_right(void **state)
                         free(a);
                 }
         }
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 /* Numbers of one kind or another at row, column. */
@@ -197,11 +180,11 @@ static long double special(int kind, int64_t row, int64_t column, struct trib__r
 
 void lu_takes_every_kind_of_matrix(void **state)
 {
-        struct bench    bench;
+        struct rig_bench    bench;
         struct handmade made;
         void           *a, *outputs[2];
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t d = 0; d < 2; d++) {
                 make_lu(&made, lu_dtypes[d], 1, 33, 33);
                 a = room(&made.inputs[0]);
@@ -227,17 +210,17 @@ void lu_takes_every_kind_of_matrix(void **state)
                 }
                 free(a);
         }
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 void lu_gives_the_same_bits_on_every_queue(void **state)
 {
-        struct bench     bench;
+        struct rig_bench     bench;
         struct handmade  made;
         struct rig_queue other;
         void            *a, *once[2], *twice[2];
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         rig_queue_open(&bench.rig, 1, &other);
         make_lu(&made, TRIB_F32, 2, 90, 90);
         a = room(&made.inputs[0]);
@@ -255,7 +238,7 @@ void lu_gives_the_same_bits_on_every_queue(void **state)
         }
         free(a);
         rig_queue_close(&bench.rig, &other);
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 /* ---- sparse products -------------------------------------------------------------------- */
@@ -330,7 +313,7 @@ static void check_product(const struct sparse *s, const void *const *constants, 
         }
 }
 
-static void check_sparse(struct bench *bench, const struct sparse *s)
+static void check_sparse(struct rig_bench *bench, const struct sparse *s)
 {
         struct handmade made;
         size_t          most = (size_t)(s->m * s->k);
@@ -358,9 +341,9 @@ void sparse_matmul_is_right(void **state)
                                                 { 2, 9, 33, 17, 3 },   { 1, 40, 20, 64, 4 },
                                                 { 1, 17, 100, 131, 9 } };
         static const trib_dtype dtypes[] = { TRIB_F32, TRIB_F64, TRIB_F16, TRIB_BF16 };
-        struct bench            bench;
+        struct rig_bench            bench;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
                 for (size_t d = 0; d < 8; d++) {
                         check_sparse(&bench, &(struct sparse){ dtypes[d / 2],
@@ -370,5 +353,5 @@ void sparse_matmul_is_right(void **state)
                                                                shapes[i][4] });
                 }
         }
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }

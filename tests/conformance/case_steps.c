@@ -8,33 +8,15 @@
 #include "oracle.h"
 #include "rig.h"
 
+#define SEED 20240229
+
 static const trib_dtype float_dtypes[] = { TRIB_F32, TRIB_F64, TRIB_F16, TRIB_BF16 };
 static const trib_dtype all_dtypes[] = { TRIB_F32, TRIB_F64, TRIB_F16, TRIB_BF16,
                                          TRIB_I8,  TRIB_U8,  TRIB_I32, TRIB_I64 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A device with a queue, and the seed of its data. */
-struct bench {
-        struct rig         rig;
-        struct rig_queue   queue;
-        struct trib__random random;
-};
-
-static void bench_open(struct bench *bench, void **state)
-{
-        rig_open(&bench->rig, *state);
-        rig_queue_open(&bench->rig, 0, &bench->queue);
-        bench->random.state = 20240229;
-}
-
-static void bench_close(struct bench *bench)
-{
-        rig_queue_close(&bench->rig, &bench->queue);
-        rig_close(&bench->rig);
-}
-
-static void *fill(struct bench *bench, const struct trib__operand *operand)
+static void *fill(struct rig_bench *bench, const struct trib__operand *operand)
 {
         void *data = calloc(operand->bytes + 1, 1);
 
@@ -44,7 +26,7 @@ static void *fill(struct bench *bench, const struct trib__operand *operand)
 }
 
 /* Host data of the one step of a plan, made if *data is NULL: operand i in data[i]. */
-static void fill_operands(struct bench *bench, const struct trib__step *step, void **data)
+static void fill_operands(struct rig_bench *bench, const struct trib__step *step, void **data)
 {
         for (uint32_t i = 0; i < step->n_inputs; i++) {
                 if (data[i] == NULL && step->inputs[i].place != TRIB__PLACE_NONE)
@@ -64,7 +46,7 @@ static void sort_operands(const struct trib__step *step, void *const *data,
 }
 
 /* Compile, run once and forget a plan. */
-static void run_plan(struct bench *bench, struct handmade *made, const void *const *constants,
+static void run_plan(struct rig_bench *bench, struct handmade *made, const void *const *constants,
                      const void *const *inputs, void *const *outputs)
 {
         struct rig_program program;
@@ -79,7 +61,7 @@ static void run_plan(struct bench *bench, struct handmade *made, const void *con
 }
 
 /* Run a plan of one step on host data; the output is the caller's to free. */
-static void *run_step(struct bench *bench, struct handmade *made, void *const *data)
+static void *run_step(struct rig_bench *bench, struct handmade *made, void *const *data)
 {
         const struct trib__step *step = &made->steps[0];
         const void              *inputs[HANDMADE_MAX], *constants[HANDMADE_MAX];
@@ -91,14 +73,14 @@ static void *run_step(struct bench *bench, struct handmade *made, void *const *d
         return y;
 }
 
-static bool is_supported(struct bench *bench, const struct handmade *made)
+static bool is_supported(struct rig_bench *bench, const struct handmade *made)
 {
         return bench->rig.backend->supports(bench->rig.device, &made->steps[0], NULL, 0) !=
                TRIB__SUPPORT_NO;
 }
 
 /* Fill, run and compare; frees `data`. A step that the device has not is passed over. */
-static void check_filled(struct bench *bench, struct handmade *made, void **data)
+static void check_filled(struct rig_bench *bench, struct handmade *made, void **data)
 {
         const struct trib__step *step = &made->steps[0];
         void                    *y;
@@ -115,7 +97,7 @@ static void check_filled(struct bench *bench, struct handmade *made, void **data
                 free(data[i]);
 }
 
-static void check(struct bench *bench, struct handmade *made)
+static void check(struct rig_bench *bench, struct handmade *made)
 {
         void *data[TRIB__MAX_STEP_INPUTS] = { NULL };
 
@@ -145,10 +127,10 @@ void linear_is_right(void **state)
         static const int64_t shapes[][3] = { { 1, 1, 1 },    { 3, 5, 7 },   { 17, 33, 65 },
                                              { 1, 64, 10 },  { 32, 128, 64 }, { 5, 1, 3 },
                                              { 2, 257, 1 } };
-        struct bench         bench;
+        struct rig_bench         bench;
         struct handmade      made;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t i = 0; i < COUNT_OF(shapes); i++) {
                 for (size_t d = 0; d < COUNT_OF(float_dtypes); d++) {
                         for (int bias = 0; bias < 2; bias++) {
@@ -172,7 +154,7 @@ void linear_is_right(void **state)
                                                                : (int64_t[]){ 2, 3, 7 }));
                 check(&bench, &made);
         }
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 static const enum trib__op unary_ops[] = { TRIB__OP_RELU, TRIB__OP_GELU_ERF, TRIB__OP_GELU_TANH,
@@ -181,10 +163,10 @@ static const enum trib__op unary_ops[] = { TRIB__OP_RELU, TRIB__OP_GELU_ERF, TRI
 void linear_with_activation_is_right(void **state)
 {
         static const int64_t shape[3] = { 17, 33, 65 };
-        struct bench         bench;
+        struct rig_bench         bench;
         struct handmade      made;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t i = 0; i < COUNT_OF(unary_ops); i++) {
                 for (size_t d = 0; d < COUNT_OF(float_dtypes); d++) {
                         for (int bias = 0; bias < 2; bias++) {
@@ -194,7 +176,7 @@ void linear_with_activation_is_right(void **state)
                         }
                 }
         }
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 struct pair {
@@ -227,17 +209,17 @@ void matmul_is_right(void **state)
                 { 4, 3, 4, { 4, 1, 3, 5 }, { 6, 5, 2 }, { 4, 6, 3, 2 } },
                 { 4, 4, 4, { 1, 2, 3, 4 }, { 3, 1, 4, 5 }, { 3, 2, 3, 5 } },
         };
-        struct bench    bench;
+        struct rig_bench    bench;
         struct handmade made;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t i = 0; i < COUNT_OF(pairs); i++) {
                 for (size_t d = 0; d < COUNT_OF(float_dtypes); d++) {
                         make_pair(&made, TRIB__OP_MATMUL, float_dtypes[d], &pairs[i]);
                         check(&bench, &made);
                 }
         }
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 void add_and_mul_are_right(void **state)
@@ -255,10 +237,10 @@ void add_and_mul_are_right(void **state)
                 { 4, 4, 4, { 2, 1, 3, 1 }, { 1, 4, 1, 5 }, { 2, 4, 3, 5 } },
                 { 2, 2, 2, { 65, 1 }, { 1, 65 }, { 65, 65 } },
         };
-        struct bench    bench;
+        struct rig_bench    bench;
         struct handmade made;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t i = 0; i < COUNT_OF(pairs); i++) {
                 for (size_t d = 0; d < COUNT_OF(all_dtypes); d++) {
                         make_pair(&made, TRIB__OP_ADD, all_dtypes[d], &pairs[i]);
@@ -267,7 +249,7 @@ void add_and_mul_are_right(void **state)
                         check(&bench, &made);
                 }
         }
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 static void make_single(struct handmade *made, enum trib__op op, trib_dtype dtype, int rank,
@@ -289,10 +271,10 @@ static const struct {
 
 void unary_operators_are_right(void **state)
 {
-        struct bench    bench;
+        struct rig_bench    bench;
         struct handmade made;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t op = 0; op < COUNT_OF(unary_ops); op++) {
                 for (size_t d = 0; d < COUNT_OF(all_dtypes); d++) {
                         for (size_t i = 0; i < COUNT_OF(odd_shapes); i++) {
@@ -302,15 +284,15 @@ void unary_operators_are_right(void **state)
                         }
                 }
         }
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 void softmax_is_right_over_every_axis(void **state)
 {
-        struct bench    bench;
+        struct rig_bench    bench;
         struct handmade made;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t i = 1; i < COUNT_OF(odd_shapes); i++) {
                 for (int axis = 0; axis < odd_shapes[i].rank; axis++) {
                         for (size_t d = 0; d < COUNT_OF(float_dtypes); d++) {
@@ -321,7 +303,7 @@ void softmax_is_right_over_every_axis(void **state)
                         }
                 }
         }
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 /* Bit 0 of `parts`: with a scale, bit 1: with a shift. */
@@ -347,10 +329,10 @@ static void make_layer_norm(struct handmade *made, trib_dtype dtype, int64_t row
 void layer_norm_is_right(void **state)
 {
         static const int64_t shapes[][2] = { { 1, 1 }, { 3, 7 }, { 17, 65 }, { 1, 1000 } };
-        struct bench         bench;
+        struct rig_bench         bench;
         struct handmade      made;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t i = 0; i < COUNT_OF(shapes); i++) {
                 for (size_t d = 0; d < COUNT_OF(float_dtypes); d++) {
                         for (int parts = 0; parts < 4; parts += 3) {
@@ -360,7 +342,7 @@ void layer_norm_is_right(void **state)
                         }
                 }
         }
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 /* What an operator may make of NaN: NaN, and relu also 0 (include/tributary/model.h). */
@@ -370,7 +352,7 @@ static bool is_of_nan(enum trib__op op, float y)
 }
 
 /* A NaN of the sum goes through a fused activation as through the activation alone. */
-static void check_fused_nan(struct bench *bench)
+static void check_fused_nan(struct rig_bench *bench)
 {
         static const int64_t shape[3] = { 2, 4, 4 };
         struct handmade      made;
@@ -401,11 +383,11 @@ void functions_keep_their_limits(void **state)
 {
         static const int64_t shape[2] = { 2, 4 };
         const float          x[8] = { -1e30f, -90, 90, 1e30f, 80, 80, -80, 1.5e38f };
-        struct bench         bench;
+        struct rig_bench         bench;
         struct handmade      made;
         float                nan[8] = { 0 };
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         nan[2] = (float)NAN;
         for (size_t op = 0; op <= COUNT_OF(unary_ops); op++) {
                 void  *data[1];
@@ -426,19 +408,19 @@ void functions_keep_their_limits(void **state)
                 free(y);
         }
         check_fused_nan(&bench);
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 /* linear + gelu -> layer norm -> softmax, through the slab; checked step by step. */
 void chain_through_the_slab_is_right(void **state)
 {
         const int64_t         in_shape[2] = { 17, 33 }, shape[2] = { 17, 65 }, k[2] = { 65, 33 };
-        struct bench          bench;
+        struct rig_bench          bench;
         struct handmade       made;
         struct trib__operand  x, w, hidden[2], y[3], none = { .place = TRIB__PLACE_NONE };
         void                 *data[2], *out[3];
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         handmade_init(&made);
         x = handmade_operand(&made, TRIB__PLACE_INPUT, TRIB_F32, 2, in_shape);
         w = handmade_operand(&made, TRIB__PLACE_CONSTANT, TRIB_F32, 2, k);
@@ -473,7 +455,7 @@ void chain_through_the_slab_is_right(void **state)
                 free(out[i]);
         free(data[0]);
         free(data[1]);
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 /* relu(x) -> h, op(h) -> h or a buffer of its own, relu of that -> y. */
@@ -500,9 +482,9 @@ void step_may_write_over_its_input(void **state)
                                              TRIB__OP_TANH,    TRIB__OP_SOFTMAX,
                                              TRIB__OP_LAYER_NORM, TRIB__OP_ADD,
                                              TRIB__OP_MUL };
-        struct bench               bench;
+        struct rig_bench               bench;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         for (size_t i = 0; i < COUNT_OF(ops); i++) {
                 struct handmade made;
                 void           *data, *in_place, *expected;
@@ -519,12 +501,12 @@ void step_may_write_over_its_input(void **state)
                 free(in_place);
                 free(expected);
         }
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }
 
 /* Fill every row of x but one with NaN and infinity; the bits of that one's result must not
  * change. */
-static void check_rows(struct bench *bench, struct handmade *made)
+static void check_rows(struct rig_bench *bench, struct handmade *made)
 {
         const struct trib__step *step = &made->steps[0];
         void                    *data[TRIB__MAX_STEP_INPUTS] = { NULL };
@@ -560,10 +542,10 @@ static void check_rows(struct bench *bench, struct handmade *made)
 void rows_do_not_see_their_neighbours(void **state)
 {
         static const int64_t linear[3] = { 17, 33, 65 }, shape[2] = { 17, 65 };
-        struct bench         bench;
+        struct rig_bench         bench;
         struct handmade      made;
 
-        bench_open(&bench, state);
+        rig_bench_open(&bench, state, SEED);
         make_linear(&made, TRIB_F32, linear, true);
         check_rows(&bench, &made);
         made.steps[0].activation = TRIB__OP_GELU_TANH;
@@ -580,5 +562,5 @@ void rows_do_not_see_their_neighbours(void **state)
         make_pair(&made, TRIB__OP_MUL, TRIB_F32,
                   &(struct pair){ 2, 1, 2, { 17, 65 }, { 65 }, { 17, 65 } });
         check_rows(&bench, &made);
-        bench_close(&bench);
+        rig_bench_close(&bench);
 }

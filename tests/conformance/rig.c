@@ -42,6 +42,19 @@ void rig_queue_close(struct rig *rig, struct rig_queue *queue)
         rig->backend->queue_destroy(queue->queue);
 }
 
+void rig_bench_open(struct rig_bench *bench, void **state, uint64_t seed)
+{
+        rig_open(&bench->rig, *state);
+        rig_queue_open(&bench->rig, 0, &bench->queue);
+        bench->random.state = seed;
+}
+
+void rig_bench_close(struct rig_bench *bench)
+{
+        rig_queue_close(&bench->rig, &bench->queue);
+        rig_close(&bench->rig);
+}
+
 trib_status rig_finish(struct rig *rig, struct rig_queue *queue, trib_error *err)
 {
         trib_error  parked = TRIB_ERROR_INIT;

@@ -56,6 +56,16 @@ void rig_close(struct rig *rig);
 void rig_queue_open(struct rig *rig, uint32_t index, struct rig_queue *queue);
 void rig_queue_close(struct rig *rig, struct rig_queue *queue);
 
+/* A device with a queue, and the generator of its data; `state` is the case's. */
+struct rig_bench {
+        struct rig          rig;
+        struct rig_queue    queue;
+        struct trib__random random;
+};
+
+void rig_bench_open(struct rig_bench *bench, void **state, uint64_t seed);
+void rig_bench_close(struct rig_bench *bench);
+
 /* Wait for the queue's last value, at most a minute, and give how that work ended. */
 trib_status rig_finish(struct rig *rig, struct rig_queue *queue, trib_error *err);
 /* Copy and wait. */
